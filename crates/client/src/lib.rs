@@ -1,0 +1,1 @@
+//! What a client app links: login, DPoP, signed requests and payments against a Countersign gateway.

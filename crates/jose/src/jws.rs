@@ -1,0 +1,206 @@
+//! Compact JSON Web Signatures (RFC 7515) as this product uses them: one algorithm and one key, both named by the
+//! caller; an explicit `typ` (RFC 8725, section 3.11); no `crit`, no key taken from a header by itself.
+//!
+//! Times are not judged here: `exp`, `nbf` and `iat` are compared by the caller with the clock it was given.
+
+use jsonwebtoken::{DecodingKey, Validation};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+pub use jsonwebtoken::Algorithm;
+
+use crate::key::{KeyError, PublicKey, Repr, Scheme};
+use crate::private::PrivateKey;
+use crate::{base64url, from_base64url, provider};
+
+/// The longest compact JWS that is looked at, in bytes.
+pub const MAX_BYTES: usize = 16 * 1024;
+
+/// Why a JWS was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JwsError {
+    /// Not three base64url parts, or a header or payload that is no JSON object of the expected form.
+    #[error("the JWS is malformed")]
+    Malformed,
+    /// Longer than [`MAX_BYTES`].
+    #[error("the JWS is too long")]
+    TooLong,
+    /// `alg` is missing or is not the one expected.
+    #[error("the JWS is signed with an algorithm that is not allowed here")]
+    Algorithm,
+    /// `typ` is not the one expected.
+    #[error("the JWS is of another type")]
+    Type,
+    /// The header has `crit`: an extension that must be understood, and none is.
+    #[error("the JWS demands an extension")]
+    Critical,
+    /// The signature does not verify.
+    #[error("the signature does not verify")]
+    Signature,
+    /// The key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// The parsed but unverified header of a compact JWS. Nothing here is to be believed before [`verify`].
+#[derive(Clone, Debug)]
+pub struct Header {
+    members: Map<String, Value>,
+}
+
+impl Header {
+    /// Reads the header of `token` without verifying anything.
+    ///
+    /// # Errors
+    /// [`JwsError::TooLong`], [`JwsError::Malformed`] or [`JwsError::Critical`].
+    pub fn parse(token: &str) -> Result<Self, JwsError> {
+        if token.len() > MAX_BYTES {
+            return Err(JwsError::TooLong);
+        }
+        let mut parts = token.split('.');
+        let (Some(header), Some(_), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+            return Err(JwsError::Malformed);
+        };
+        let bytes = from_base64url(header).ok_or(JwsError::Malformed)?;
+        let members: Map<String, Value> = serde_json::from_slice(&bytes).map_err(|_| JwsError::Malformed)?;
+        if members.contains_key("crit") {
+            return Err(JwsError::Critical);
+        }
+        Ok(Self { members })
+    }
+
+    /// The text member `name`.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.members.get(name).and_then(Value::as_str)
+    }
+
+    /// The object member `name`.
+    #[must_use]
+    pub fn object(&self, name: &str) -> Option<&Map<String, Value>> {
+        self.members.get(name).and_then(Value::as_object)
+    }
+
+    /// `alg`, when it is one of PS256, ES256, EdDSA; `Ed25519` (RFC 9864) reads as EdDSA.
+    #[must_use]
+    pub fn algorithm(&self) -> Option<Algorithm> {
+        algorithm(self.text("alg")?)
+    }
+
+    /// Whether `typ` is `expected`, with or without the prefix `application/`, in any case (RFC 7515, section 4.1.9).
+    #[must_use]
+    pub fn has_type(&self, expected: &str) -> bool {
+        let Some(typ) = self.text("typ") else { return false };
+        let bare = typ.get(..12).filter(|p| p.eq_ignore_ascii_case("application/")).and_then(|_| typ.get(12..));
+        bare.unwrap_or(typ).eq_ignore_ascii_case(expected)
+    }
+}
+
+/// The JOSE algorithm called `name`, when this product accepts it.
+#[must_use]
+pub fn algorithm(name: &str) -> Option<Algorithm> {
+    match name {
+        "ES256" => Some(Algorithm::ES256),
+        "EdDSA" | "Ed25519" => Some(Algorithm::EdDSA),
+        "PS256" => Some(Algorithm::PS256),
+        _ => None,
+    }
+}
+
+/// The JOSE name of `algorithm`.
+#[must_use]
+pub const fn algorithm_name(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::ES256 => "ES256",
+        Algorithm::PS256 => "PS256",
+        Algorithm::EdDSA => "EdDSA",
+        _ => "unsupported",
+    }
+}
+
+impl PublicKey {
+    /// The JOSE algorithm this key verifies.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        match self.repr {
+            Repr::Ed25519(_) => Algorithm::EdDSA,
+            Repr::P256(_) => Algorithm::ES256,
+            Repr::Rsa { .. } => Algorithm::PS256,
+        }
+    }
+
+    fn decoding_key(&self) -> DecodingKey {
+        match &self.repr {
+            Repr::Ed25519(x) => DecodingKey::from_ed_der(x),
+            Repr::P256(point) => DecodingKey::from_ec_der(point),
+            Repr::Rsa { n, e } => DecodingKey::from_rsa_raw_components(n, e),
+        }
+    }
+}
+
+/// Verifies `token` with `key`, whose kind fixes the algorithm, and returns its claims.
+///
+/// `typ` is the type that must be named in the header, `None` where a standard leaves it open.
+///
+/// # Errors
+/// See [`JwsError`].
+pub fn verify<T: DeserializeOwned>(token: &str, key: &PublicKey, typ: Option<&str>) -> Result<T, JwsError> {
+    provider::install();
+    let header = Header::parse(token)?;
+    if header.algorithm() != Some(key.algorithm()) {
+        return Err(JwsError::Algorithm);
+    }
+    if typ.is_some_and(|typ| !header.has_type(typ)) {
+        return Err(JwsError::Type);
+    }
+    if header.text("alg") == Some("Ed25519") {
+        return verify_rfc9864(token, key);
+    }
+    let mut validation = Validation::new(key.algorithm());
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation.validate_aud = false;
+    jsonwebtoken::decode(token, &key.decoding_key(), &validation).map(|data| data.claims).map_err(|error| {
+        match error.kind() {
+            jsonwebtoken::errors::ErrorKind::InvalidSignature => JwsError::Signature,
+            jsonwebtoken::errors::ErrorKind::InvalidAlgorithm => JwsError::Algorithm,
+            _ => JwsError::Malformed,
+        }
+    })
+}
+
+/// `alg: Ed25519` (RFC 9864), a name that `jsonwebtoken` does not read.
+fn verify_rfc9864<T: DeserializeOwned>(token: &str, key: &PublicKey) -> Result<T, JwsError> {
+    let (message, signature) = token.rsplit_once('.').ok_or(JwsError::Malformed)?;
+    let signature = from_base64url(signature).ok_or(JwsError::Malformed)?;
+    key.verify(Scheme::Ed25519, message.as_bytes(), &signature).map_err(|_| JwsError::Signature)?;
+    let payload = message.split_once('.').and_then(|(_, payload)| from_base64url(payload));
+    serde_json::from_slice(&payload.ok_or(JwsError::Malformed)?).map_err(|_| JwsError::Malformed)
+}
+
+/// Signs `claims` with `key`. `extra` adds header members, such as `kid` or `jwk`, after `alg` and `typ`.
+///
+/// The key pair is the one that was parsed when `key` was built; `jsonwebtoken::encode` would parse it for every token.
+///
+/// # Errors
+/// [`JwsError::Key`] when signing failed, [`JwsError::Malformed`] when the claims cannot be written as JSON.
+pub fn sign<C: Serialize>(
+    typ: &str,
+    extra: Map<String, Value>,
+    claims: &C,
+    key: &PrivateKey,
+) -> Result<String, JwsError> {
+    let mut header = Map::new();
+    header.insert("alg".to_owned(), Value::from(algorithm_name(key.public_key().algorithm())));
+    header.insert("typ".to_owned(), Value::from(typ));
+    header.extend(extra);
+    let header = serde_json::to_vec(&header).map_err(|_| JwsError::Malformed)?;
+    let claims = serde_json::to_vec(claims).map_err(|_| JwsError::Malformed)?;
+    let mut token = format!("{}.{}", base64url(header), base64url(claims));
+    let signature = key.sign(key.default_scheme(), token.as_bytes())?;
+    token.push('.');
+    token.push_str(&base64url(signature));
+    Ok(token)
+}

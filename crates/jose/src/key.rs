@@ -1,0 +1,197 @@
+//! Public keys and the signature schemes they verify.
+
+use ring::signature::{self, UnparsedPublicKey};
+
+/// Smallest RSA modulus accepted, in bits (FAPI 2.0 Security Profile, section 5.4.1).
+const RSA_MIN_BITS: usize = 2048;
+/// Largest RSA modulus accepted, in bits: what ring verifies, and a bound on the work one signature can cause.
+const RSA_MAX_BITS: usize = 8192;
+
+/// The kind of a key pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyKind {
+    /// Ed25519 (RFC 8032).
+    Ed25519,
+    /// ECDSA over NIST P-256.
+    P256,
+    /// RSA, used with PSS padding only.
+    Rsa,
+}
+
+/// How a signature is made: the key's kind plus padding, hash and encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// `ed25519` of RFC 9421, `EdDSA` or `Ed25519` of JOSE; 64 bytes.
+    Ed25519,
+    /// `ecdsa-p256-sha256` of RFC 9421, `ES256` of JOSE; r‖s, 64 bytes, never DER.
+    EcdsaP256Sha256,
+    /// `PS256` of JOSE: RSA-PSS with SHA-256 and a salt of 32 bytes.
+    RsaPssSha256,
+    /// `rsa-pss-sha512` of RFC 9421: RSA-PSS with SHA-512 and a salt of 64 bytes.
+    RsaPssSha512,
+}
+
+impl Scheme {
+    /// The kind of key this scheme needs.
+    #[must_use]
+    pub const fn key_kind(self) -> KeyKind {
+        match self {
+            Self::Ed25519 => KeyKind::Ed25519,
+            Self::EcdsaP256Sha256 => KeyKind::P256,
+            Self::RsaPssSha256 | Self::RsaPssSha512 => KeyKind::Rsa,
+        }
+    }
+}
+
+/// Why a key or a signature was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// The key is not one of the three kinds, or its members are missing, of the wrong length or not base64url.
+    #[error("the key is malformed or of a kind that is not supported")]
+    Malformed,
+    /// A private member (`d`, `p`, `q`, `k`, …) where only a public key may stand.
+    #[error("the key carries private members where only a public key may stand")]
+    PrivateMembers,
+    /// An RSA modulus outside 2048 to 8192 bits, or an Ed25519 point of small order.
+    #[error("the key is too weak to be trusted")]
+    Weak,
+    /// The scheme needs a key of another kind.
+    #[error("the signature scheme does not fit the key")]
+    SchemeMismatch,
+    /// The signature does not verify, or has the wrong length or encoding.
+    #[error("the signature does not verify")]
+    BadSignature,
+    /// Signing failed inside the cryptographic library.
+    #[error("signing failed")]
+    SigningFailed,
+}
+
+/// A public key, checked for form and strength when it was built.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PublicKey {
+    pub(crate) repr: Repr,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Repr {
+    Ed25519([u8; 32]),
+    /// Uncompressed SEC1 point: 0x04, x, y.
+    P256([u8; 65]),
+    Rsa {
+        n: Vec<u8>,
+        e: Vec<u8>,
+    },
+}
+
+impl PublicKey {
+    /// An Ed25519 key from its 32 bytes.
+    ///
+    /// # Errors
+    /// [`KeyError::Weak`] for a point of small order: every message would have a signature by it.
+    pub fn ed25519(bytes: [u8; 32]) -> Result<Self, KeyError> {
+        if has_small_order(bytes) {
+            return Err(KeyError::Weak);
+        }
+        Ok(Self { repr: Repr::Ed25519(bytes) })
+    }
+
+    /// A P-256 key from the two coordinates. That the point is on the curve is checked at every verification.
+    #[must_use]
+    pub fn p256(x: [u8; 32], y: [u8; 32]) -> Self {
+        let mut point = [4_u8; 65];
+        for (to, from) in point.iter_mut().skip(1).zip(x.iter().chain(y.iter())) {
+            *to = *from;
+        }
+        Self { repr: Repr::P256(point) }
+    }
+
+    /// A P-256 key from an uncompressed SEC1 point.
+    ///
+    /// # Errors
+    /// [`KeyError::Malformed`] when it is not 65 bytes starting with 4.
+    pub fn p256_point(point: &[u8]) -> Result<Self, KeyError> {
+        let point: [u8; 65] = point.try_into().map_err(|_| KeyError::Malformed)?;
+        if point.first() != Some(&4) {
+            return Err(KeyError::Malformed);
+        }
+        Ok(Self { repr: Repr::P256(point) })
+    }
+
+    /// An RSA key from big-endian modulus and exponent.
+    ///
+    /// # Errors
+    /// [`KeyError::Malformed`] for leading zeros or an empty exponent, [`KeyError::Weak`] outside 2048 to 8192 bits.
+    pub fn rsa(n: &[u8], e: &[u8]) -> Result<Self, KeyError> {
+        let (Some(&top), Some(&e_top), Some(&e_low)) = (n.first(), e.first(), e.last()) else {
+            return Err(KeyError::Malformed);
+        };
+        if top == 0 || e_top == 0 || e.len() > 4 || e_low & 1 == 0 || e == [1] {
+            return Err(KeyError::Malformed);
+        }
+        let bits = n.len() * 8 - top.leading_zeros() as usize;
+        if !(RSA_MIN_BITS..=RSA_MAX_BITS).contains(&bits) {
+            return Err(KeyError::Weak);
+        }
+        Ok(Self { repr: Repr::Rsa { n: n.to_vec(), e: e.to_vec() } })
+    }
+
+    /// The kind of this key.
+    #[must_use]
+    pub const fn kind(&self) -> KeyKind {
+        match self.repr {
+            Repr::Ed25519(_) => KeyKind::Ed25519,
+            Repr::P256(_) => KeyKind::P256,
+            Repr::Rsa { .. } => KeyKind::Rsa,
+        }
+    }
+
+    /// Verifies `signature` over `message` by `scheme`.
+    ///
+    /// # Errors
+    /// [`KeyError::SchemeMismatch`] when the scheme needs another kind of key, [`KeyError::BadSignature`] when the
+    /// signature does not verify.
+    pub fn verify(&self, scheme: Scheme, message: &[u8], signature: &[u8]) -> Result<(), KeyError> {
+        let verified = match (&self.repr, scheme) {
+            (Repr::Ed25519(key), Scheme::Ed25519) => {
+                UnparsedPublicKey::new(&signature::ED25519, key).verify(message, signature)
+            }
+            (Repr::P256(point), Scheme::EcdsaP256Sha256) => {
+                UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point).verify(message, signature)
+            }
+            (Repr::Rsa { n, e }, Scheme::RsaPssSha256) => signature::RsaPublicKeyComponents { n, e }
+                .verify(&signature::RSA_PSS_2048_8192_SHA256, message, signature),
+            (Repr::Rsa { n, e }, Scheme::RsaPssSha512) => signature::RsaPublicKeyComponents { n, e }
+                .verify(&signature::RSA_PSS_2048_8192_SHA512, message, signature),
+            _ => return Err(KeyError::SchemeMismatch),
+        };
+        verified.map_err(|_| KeyError::BadSignature)
+    }
+}
+
+impl std::fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PublicKey({:?}, {})", self.kind(), self.thumbprint())
+    }
+}
+
+/// True for the encodings of the eight points of small order, with either sign bit and also unreduced.
+fn has_small_order(mut key: [u8; 32]) -> bool {
+    const ORDER_8_A: [u8; 32] = [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac,
+        0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+    ];
+    const ORDER_8_B: [u8; 32] = [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53,
+        0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+    ];
+    if let Some(top) = key.last_mut() {
+        *top &= 0x7f;
+    }
+    let low = *key.first().unwrap_or(&0);
+    let middle = key.get(1..31).unwrap_or_default();
+    let top = *key.last().unwrap_or(&0);
+    let zero_or_one = low <= 1 && top == 0 && middle.iter().all(|b| *b == 0);
+    // p - 1, p and p + 1, where p = 2^255 - 19.
+    let around_p = (0xec..=0xee).contains(&low) && top == 0x7f && middle.iter().all(|b| *b == 0xff);
+    zero_or_one || around_p || key == ORDER_8_A || key == ORDER_8_B
+}
