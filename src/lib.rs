@@ -1,1 +1,6 @@
-//! Countersign.
+//! Countersign: a payment authentication gateway. The modules stand in the order of a request's journey.
+
+pub mod answer;
+pub mod base;
+pub mod keys;
+pub mod store;

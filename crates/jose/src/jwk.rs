@@ -33,7 +33,12 @@ impl Jwk {
     /// A key without name, algorithm and use.
     #[must_use]
     pub const fn new(key: PublicKey) -> Self {
-        Self { key, kid: None, alg: None, public_key_use: None }
+        Self {
+            key,
+            kid: None,
+            alg: None,
+            public_key_use: None,
+        }
     }
 
     /// Reads a JWK from a JSON object.
@@ -65,7 +70,11 @@ impl Jwk {
     #[must_use]
     pub fn to_object(&self) -> Map<String, Value> {
         let mut object = public_members(&self.key);
-        let named = [("kid", &self.kid), ("alg", &self.alg), ("use", &self.public_key_use)];
+        let named = [
+            ("kid", &self.kid),
+            ("alg", &self.alg),
+            ("use", &self.public_key_use),
+        ];
         for (name, value) in named {
             if let Some(value) = value {
                 object.insert(name.to_owned(), Value::String(value.clone()));
@@ -90,14 +99,30 @@ impl<'de> Deserialize<'de> for Jwk {
 /// The members that make up the public part of `key`.
 pub(crate) fn public_members(key: &PublicKey) -> Map<String, Value> {
     let members: Vec<(&str, String)> = match &key.repr {
-        Repr::Ed25519(x) => vec![("kty", "OKP".into()), ("crv", "Ed25519".into()), ("x", base64url(x))],
+        Repr::Ed25519(x) => vec![
+            ("kty", "OKP".into()),
+            ("crv", "Ed25519".into()),
+            ("x", base64url(x)),
+        ],
         Repr::P256(point) => {
-            let (x, y) = point.get(1..).unwrap_or_default().split_at_checked(32).unwrap_or_default();
-            vec![("kty", "EC".into()), ("crv", "P-256".into()), ("x", base64url(x)), ("y", base64url(y))]
+            let (x, y) = point
+                .get(1..)
+                .unwrap_or_default()
+                .split_at_checked(32)
+                .unwrap_or_default();
+            vec![
+                ("kty", "EC".into()),
+                ("crv", "P-256".into()),
+                ("x", base64url(x)),
+                ("y", base64url(y)),
+            ]
         }
         Repr::Rsa { n, e } => vec![("kty", "RSA".into()), ("n", base64url(n)), ("e", base64url(e))],
     };
-    members.into_iter().map(|(name, value)| (name.to_owned(), Value::String(value))).collect()
+    members
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), Value::String(value)))
+        .collect()
 }
 
 /// The public key in `object`, whether or not private members stand beside it.

@@ -59,7 +59,8 @@ impl Header {
             return Err(JwsError::TooLong);
         }
         let mut parts = token.split('.');
-        let (Some(header), Some(_), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        let (Some(header), Some(_), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
             return Err(JwsError::Malformed);
         };
         let bytes = from_base64url(header).ok_or(JwsError::Malformed)?;
@@ -92,7 +93,10 @@ impl Header {
     #[must_use]
     pub fn has_type(&self, expected: &str) -> bool {
         let Some(typ) = self.text("typ") else { return false };
-        let bare = typ.get(..12).filter(|p| p.eq_ignore_ascii_case("application/")).and_then(|_| typ.get(12..));
+        let bare = typ
+            .get(..12)
+            .filter(|p| p.eq_ignore_ascii_case("application/"))
+            .and_then(|_| typ.get(12..));
         bare.unwrap_or(typ).eq_ignore_ascii_case(expected)
     }
 }
@@ -162,21 +166,24 @@ pub fn verify<T: DeserializeOwned>(token: &str, key: &PublicKey, typ: Option<&st
     validation.validate_exp = false;
     validation.validate_nbf = false;
     validation.validate_aud = false;
-    jsonwebtoken::decode(token, &key.decoding_key(), &validation).map(|data| data.claims).map_err(|error| {
-        match error.kind() {
+    jsonwebtoken::decode(token, &key.decoding_key(), &validation)
+        .map(|data| data.claims)
+        .map_err(|error| match error.kind() {
             jsonwebtoken::errors::ErrorKind::InvalidSignature => JwsError::Signature,
             jsonwebtoken::errors::ErrorKind::InvalidAlgorithm => JwsError::Algorithm,
             _ => JwsError::Malformed,
-        }
-    })
+        })
 }
 
 /// `alg: Ed25519` (RFC 9864), a name that `jsonwebtoken` does not read.
 fn verify_rfc9864<T: DeserializeOwned>(token: &str, key: &PublicKey) -> Result<T, JwsError> {
     let (message, signature) = token.rsplit_once('.').ok_or(JwsError::Malformed)?;
     let signature = from_base64url(signature).ok_or(JwsError::Malformed)?;
-    key.verify(Scheme::Ed25519, message.as_bytes(), &signature).map_err(|_| JwsError::Signature)?;
-    let payload = message.split_once('.').and_then(|(_, payload)| from_base64url(payload));
+    key.verify(Scheme::Ed25519, message.as_bytes(), &signature)
+        .map_err(|_| JwsError::Signature)?;
+    let payload = message
+        .split_once('.')
+        .and_then(|(_, payload)| from_base64url(payload));
     serde_json::from_slice(&payload.ok_or(JwsError::Malformed)?).map_err(|_| JwsError::Malformed)
 }
 
@@ -193,7 +200,10 @@ pub fn sign<C: Serialize>(
     key: &PrivateKey,
 ) -> Result<String, JwsError> {
     let mut header = Map::new();
-    header.insert("alg".to_owned(), Value::from(algorithm_name(key.public_key().algorithm())));
+    header.insert(
+        "alg".to_owned(),
+        Value::from(algorithm_name(key.public_key().algorithm())),
+    );
     header.insert("typ".to_owned(), Value::from(typ));
     header.extend(extra);
     let header = serde_json::to_vec(&header).map_err(|_| JwsError::Malformed)?;

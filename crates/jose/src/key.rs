@@ -92,7 +92,9 @@ impl PublicKey {
         if has_small_order(bytes) {
             return Err(KeyError::Weak);
         }
-        Ok(Self { repr: Repr::Ed25519(bytes) })
+        Ok(Self {
+            repr: Repr::Ed25519(bytes),
+        })
     }
 
     /// A P-256 key from the two coordinates. That the point is on the curve is checked at every verification.
@@ -102,7 +104,9 @@ impl PublicKey {
         for (to, from) in point.iter_mut().skip(1).zip(x.iter().chain(y.iter())) {
             *to = *from;
         }
-        Self { repr: Repr::P256(point) }
+        Self {
+            repr: Repr::P256(point),
+        }
     }
 
     /// A P-256 key from an uncompressed SEC1 point.
@@ -114,7 +118,9 @@ impl PublicKey {
         if point.first() != Some(&4) {
             return Err(KeyError::Malformed);
         }
-        Ok(Self { repr: Repr::P256(point) })
+        Ok(Self {
+            repr: Repr::P256(point),
+        })
     }
 
     /// An RSA key from big-endian modulus and exponent.
@@ -132,7 +138,12 @@ impl PublicKey {
         if !(RSA_MIN_BITS..=RSA_MAX_BITS).contains(&bits) {
             return Err(KeyError::Weak);
         }
-        Ok(Self { repr: Repr::Rsa { n: n.to_vec(), e: e.to_vec() } })
+        Ok(Self {
+            repr: Repr::Rsa {
+                n: n.to_vec(),
+                e: e.to_vec(),
+            },
+        })
     }
 
     /// The kind of this key.
@@ -151,19 +162,21 @@ impl PublicKey {
     /// [`KeyError::SchemeMismatch`] when the scheme needs another kind of key, [`KeyError::BadSignature`] when the
     /// signature does not verify.
     pub fn verify(&self, scheme: Scheme, message: &[u8], signature: &[u8]) -> Result<(), KeyError> {
-        let verified = match (&self.repr, scheme) {
-            (Repr::Ed25519(key), Scheme::Ed25519) => {
-                UnparsedPublicKey::new(&signature::ED25519, key).verify(message, signature)
-            }
-            (Repr::P256(point), Scheme::EcdsaP256Sha256) => {
-                UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point).verify(message, signature)
-            }
-            (Repr::Rsa { n, e }, Scheme::RsaPssSha256) => signature::RsaPublicKeyComponents { n, e }
-                .verify(&signature::RSA_PSS_2048_8192_SHA256, message, signature),
-            (Repr::Rsa { n, e }, Scheme::RsaPssSha512) => signature::RsaPublicKeyComponents { n, e }
-                .verify(&signature::RSA_PSS_2048_8192_SHA512, message, signature),
-            _ => return Err(KeyError::SchemeMismatch),
-        };
+        let verified =
+            match (&self.repr, scheme) {
+                (Repr::Ed25519(key), Scheme::Ed25519) => {
+                    UnparsedPublicKey::new(&signature::ED25519, key).verify(message, signature)
+                }
+                (Repr::P256(point), Scheme::EcdsaP256Sha256) => {
+                    UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point)
+                        .verify(message, signature)
+                }
+                (Repr::Rsa { n, e }, Scheme::RsaPssSha256) => signature::RsaPublicKeyComponents { n, e }
+                    .verify(&signature::RSA_PSS_2048_8192_SHA256, message, signature),
+                (Repr::Rsa { n, e }, Scheme::RsaPssSha512) => signature::RsaPublicKeyComponents { n, e }
+                    .verify(&signature::RSA_PSS_2048_8192_SHA512, message, signature),
+                _ => return Err(KeyError::SchemeMismatch),
+            };
         verified.map_err(|_| KeyError::BadSignature)
     }
 }
@@ -177,12 +190,12 @@ impl std::fmt::Debug for PublicKey {
 /// True for the encodings of the eight points of small order, with either sign bit and also unreduced.
 fn has_small_order(mut key: [u8; 32]) -> bool {
     const ORDER_8_A: [u8; 32] = [
-        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac,
-        0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5,
+        0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
     ];
     const ORDER_8_B: [u8; 32] = [
-        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53,
-        0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a,
+        0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
     ];
     if let Some(top) = key.last_mut() {
         *top &= 0x7f;

@@ -48,7 +48,10 @@ impl PrivateKey {
             KeyKind::Rsa => return Err(KeyError::Malformed),
         };
         let pkcs8 = Zeroizing::new(document.map_err(|_| KeyError::SigningFailed)?.as_ref().to_vec());
-        Ok(GeneratedKey { key: Self::from_pkcs8(kind, &pkcs8)?, pkcs8 })
+        Ok(GeneratedKey {
+            key: Self::from_pkcs8(kind, &pkcs8)?,
+            pkcs8,
+        })
     }
 
     /// Reads a PKCS#8 document (DER).
@@ -59,7 +62,8 @@ impl PrivateKey {
         let pair = match kind {
             KeyKind::Ed25519 => Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map(Pair::Ed25519),
             KeyKind::P256 => {
-                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der, &SystemRandom::new()).map(Pair::P256)
+                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der, &SystemRandom::new())
+                    .map(Pair::P256)
             }
             KeyKind::Rsa => RsaKeyPair::from_pkcs8(der).map(Pair::Rsa),
         };
@@ -73,8 +77,13 @@ impl PrivateKey {
     pub fn from_jwk(object: &Map<String, Value>) -> Result<Self, KeyError> {
         let public = public_key(object)?;
         let bytes = |name: &str| {
-            let text = object.get(name).and_then(Value::as_str).ok_or(KeyError::Malformed)?;
-            from_base64url(text).map(Zeroizing::new).ok_or(KeyError::Malformed)
+            let text = object
+                .get(name)
+                .and_then(Value::as_str)
+                .ok_or(KeyError::Malformed)?;
+            from_base64url(text)
+                .map(Zeroizing::new)
+                .ok_or(KeyError::Malformed)
         };
         let pair = match &public.repr {
             crate::key::Repr::Ed25519(x) => Pair::Ed25519(
@@ -140,7 +149,8 @@ impl PrivateKey {
                     _ => &signature::RSA_PSS_SHA256,
                 };
                 let mut out = vec![0; pair.public().modulus_len()];
-                pair.sign(padding, &random, message, &mut out).map_err(|_| KeyError::SigningFailed)?;
+                pair.sign(padding, &random, message, &mut out)
+                    .map_err(|_| KeyError::SigningFailed)?;
                 Ok(out)
             }
             _ => Err(KeyError::SchemeMismatch),
@@ -150,7 +160,11 @@ impl PrivateKey {
     fn from_pair(pair: Pair) -> Result<Self, KeyError> {
         let public = match &pair {
             Pair::Ed25519(pair) => {
-                let bytes = pair.public_key().as_ref().try_into().map_err(|_| KeyError::Malformed)?;
+                let bytes = pair
+                    .public_key()
+                    .as_ref()
+                    .try_into()
+                    .map_err(|_| KeyError::Malformed)?;
                 PublicKey::ed25519(bytes)?
             }
             Pair::P256(pair) => PublicKey::p256_point(pair.public_key().as_ref())?,
@@ -180,7 +194,12 @@ impl GeneratedKey {
 
 impl std::fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "PrivateKey({:?}, {})", self.public.kind(), self.public.thumbprint())
+        write!(
+            f,
+            "PrivateKey({:?}, {})",
+            self.public.kind(),
+            self.public.thumbprint()
+        )
     }
 }
 

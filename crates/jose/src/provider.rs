@@ -50,21 +50,31 @@ fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>
     let scheme = scheme(*algorithm).ok_or_else(|| new_error(ErrorKind::InvalidAlgorithm))?;
     let key = PrivateKey::from_pkcs8(scheme.key_kind(), key.as_bytes())
         .map_err(|_| new_error(ErrorKind::InvalidKeyFormat))?;
-    Ok(Box::new(RingSigner { algorithm: *algorithm, scheme, key }))
+    Ok(Box::new(RingSigner {
+        algorithm: *algorithm,
+        scheme,
+        key,
+    }))
 }
 
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>> {
     let scheme = scheme(*algorithm).ok_or_else(|| new_error(ErrorKind::InvalidAlgorithm))?;
     let key = match (scheme.key_kind(), key.kind()) {
-        (KeyKind::Ed25519, DecodingKeyKind::SecretOrDer(bytes)) => {
-            bytes.as_slice().try_into().ok().and_then(|bytes| PublicKey::ed25519(bytes).ok())
-        }
+        (KeyKind::Ed25519, DecodingKeyKind::SecretOrDer(bytes)) => bytes
+            .as_slice()
+            .try_into()
+            .ok()
+            .and_then(|bytes| PublicKey::ed25519(bytes).ok()),
         (KeyKind::P256, DecodingKeyKind::SecretOrDer(bytes)) => PublicKey::p256_point(bytes).ok(),
         (KeyKind::Rsa, DecodingKeyKind::RsaModulusExponent { n, e }) => PublicKey::rsa(n, e).ok(),
         _ => None,
     };
     let key = key.ok_or_else(|| new_error(ErrorKind::InvalidKeyFormat))?;
-    Ok(Box::new(RingVerifier { algorithm: *algorithm, scheme, key }))
+    Ok(Box::new(RingVerifier {
+        algorithm: *algorithm,
+        scheme,
+        key,
+    }))
 }
 
 impl Signer<Vec<u8>> for RingSigner {
@@ -81,7 +91,9 @@ impl JwtSigner for RingSigner {
 
 impl Verifier<Vec<u8>> for RingVerifier {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), Error> {
-        self.key.verify(self.scheme, message, signature).map_err(Error::from_source)
+        self.key
+            .verify(self.scheme, message, signature)
+            .map_err(Error::from_source)
     }
 }
 

@@ -46,8 +46,16 @@ impl PublicKey {
         let json = match &self.repr {
             Repr::Ed25519(x) => format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, base64url(x)),
             Repr::P256(point) => {
-                let (x, y) = point.get(1..).unwrap_or_default().split_at_checked(32).unwrap_or_default();
-                format!(r#"{{"crv":"P-256","kty":"EC","x":"{}","y":"{}"}}"#, base64url(x), base64url(y))
+                let (x, y) = point
+                    .get(1..)
+                    .unwrap_or_default()
+                    .split_at_checked(32)
+                    .unwrap_or_default();
+                format!(
+                    r#"{{"crv":"P-256","kty":"EC","x":"{}","y":"{}"}}"#,
+                    base64url(x),
+                    base64url(y)
+                )
             }
             Repr::Rsa { n, e } => format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, base64url(e), base64url(n)),
         };

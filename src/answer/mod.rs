@@ -1,0 +1,13 @@
+//! How an answer of the gateway's own looks on the wire: problems (RFC 9457) with their headers, and errors of OAuth
+//! endpoints (RFC 6749, section 5.2).
+//!
+//! It is the only place that knows how an error looks. It must never put into an answer what a fault keeps for the log.
+
+mod problem;
+mod security_headers;
+
+pub use problem::problem;
+pub use security_headers::add_security_headers;
+
+/// The body of every request and answer inside the gateway, whatever door it came by.
+pub type Body = axum::body::Body;

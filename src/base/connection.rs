@@ -1,0 +1,52 @@
+//! Facts of the connection a request came over.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use countersign_jose::Thumbprint;
+
+/// Which listener a connection came in by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Door {
+    /// `[server] listen`: never asks for a client certificate.
+    Public,
+    /// `[server] mtls_listen`: its twin that asks for one.
+    MutualTls,
+    /// `[server] admin_listen`: admins only, certificate required.
+    Admin,
+}
+
+/// A client certificate that rustls has verified against the door's trust anchors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The certificate, DER.
+    pub der: Vec<u8>,
+    /// SHA-256 of the DER: what `cnf.x5t#S256` holds (RFC 8705, section 3.1).
+    pub thumbprint: Thumbprint,
+}
+
+impl ClientCertificate {
+    /// From the end-entity certificate of a verified chain.
+    #[must_use]
+    pub fn new(der: &[u8]) -> Self {
+        Self {
+            der: der.to_vec(),
+            thumbprint: Thumbprint::from_bytes(countersign_jose::sha256(der)),
+        }
+    }
+}
+
+/// What is known of a connection before the first request on it is read.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// The listener.
+    pub door: Door,
+    /// The other end.
+    pub peer: SocketAddr,
+    /// The negotiated protocol version, such as `TLSv1_3`.
+    pub tls_version: &'static str,
+    /// The negotiated key exchange group, such as `X25519`.
+    pub group: &'static str,
+    /// The verified client certificate, on doors that ask for one.
+    pub client_certificate: Option<Arc<ClientCertificate>>,
+}

@@ -1,0 +1,184 @@
+//! The closed list of audit events.
+//!
+//! A field is an identifier of ours, a digest, a code, a count or a time; none can hold a name, an account, an amount, an
+//! address or a credential, so the log holds no personal data in the clear (design 9).
+
+use serde::Serialize;
+
+use super::fault::Code;
+use super::id::{AdminName, ClientId, CustomerId, RouteName, SessionId, TransactionId};
+
+/// A digest in base64url.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub struct Digest(String);
+
+impl Digest {
+    /// From the bytes of a hash.
+    #[must_use]
+    pub fn new(hash: &[u8; 32]) -> Self {
+        Self(countersign_jose::base64url(hash))
+    }
+}
+
+/// What happened. The name of the variant in kebab case is the member `kind`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Event {
+    /// The gateway opened the store and serves.
+    Started {
+        /// The version of the policies in force.
+        policy_version: String,
+        /// SHA-256 of the charter, the gate-relevant part of the configuration.
+        charter: Digest,
+    },
+    /// The configuration or the policies were read again and took effect.
+    Reloaded {
+        /// The version of the policies in force.
+        policy_version: String,
+        /// SHA-256 of the charter.
+        charter: Digest,
+    },
+    /// A customer logged in.
+    LoginSucceeded {
+        /// Who.
+        customer: CustomerId,
+        /// With which app.
+        client: ClientId,
+        /// The session that began.
+        session: SessionId,
+        /// The authentication context class, 1 to 3.
+        acr: u8,
+        /// The methods (RFC 8176).
+        amr: Vec<&'static str>,
+    },
+    /// A login was refused. The customer is absent when the name is not known.
+    LoginFailed {
+        /// Whose factor was wrong.
+        customer: Option<CustomerId>,
+        /// With which app.
+        client: ClientId,
+    },
+    /// A factor was blocked after too many failures.
+    FactorBlocked {
+        /// Whose factor.
+        customer: CustomerId,
+        /// Which factor.
+        factor: &'static str,
+        /// Whether only strangers are blocked, not known devices.
+        strangers_only: bool,
+    },
+    /// A device proved its key for the first time with a login of two factors.
+    DeviceRemembered {
+        /// Whose device.
+        customer: CustomerId,
+        /// With which app.
+        client: ClientId,
+    },
+    /// Tokens were issued or refreshed.
+    TokenIssued {
+        /// For which session.
+        session: SessionId,
+        /// To which app.
+        client: ClientId,
+        /// Whether by a refresh token.
+        refreshed: bool,
+    },
+    /// A session was ended, with every token of it.
+    SessionRevoked {
+        /// Which session.
+        session: SessionId,
+        /// Why: `client`, `code-reuse`, `refresh-reuse`, `admin`.
+        reason: &'static str,
+    },
+    /// A signed request was permitted, and what it needed was taken.
+    Permitted {
+        /// Whose request.
+        customer: CustomerId,
+        /// By which app.
+        client: ClientId,
+        /// In which session.
+        session: SessionId,
+        /// On which route.
+        route: RouteName,
+        /// The transaction at the backend.
+        transaction: TransactionId,
+        /// What the customer agreed to, on routes with a transaction.
+        intent: Option<Digest>,
+        /// Digest of the request's body.
+        content: Digest,
+        /// The exemption that was used.
+        exemption: Option<String>,
+        /// The policies that decided.
+        policy_version: String,
+    },
+    /// What became of a permitted request.
+    Answered {
+        /// Which transaction.
+        transaction: TransactionId,
+        /// The backend's status, absent when it gave none.
+        status: Option<u16>,
+        /// The code the client read instead, absent when the backend's answer was passed on.
+        refused: Option<&'static str>,
+        /// Digest of the answer's body.
+        content: Option<Digest>,
+    },
+    /// An identified caller was refused.
+    Refused {
+        /// Whose request.
+        customer: CustomerId,
+        /// By which app.
+        client: ClientId,
+        /// On which route.
+        route: RouteName,
+        /// Why.
+        code: &'static str,
+        /// The policies that decided, when it was their decision.
+        policy_version: Option<String>,
+    },
+    /// A key changed its state.
+    KeyChanged {
+        /// The key's name.
+        kid: String,
+        /// What it is for.
+        purpose: &'static str,
+        /// The state it is in now.
+        state: &'static str,
+    },
+    /// An admin did something.
+    AdminActed {
+        /// Who.
+        admin: AdminName,
+        /// What: the name of the policy action.
+        action: &'static str,
+    },
+    /// Clients, customers and admins were written by `seed`.
+    Seeded {
+        /// How many clients are new.
+        clients: usize,
+        /// How many customers are new.
+        customers: usize,
+        /// How many admins are new.
+        admins: usize,
+    },
+}
+
+impl Event {
+    /// An identified caller's refusal.
+    #[must_use]
+    pub fn refused(
+        customer: CustomerId,
+        client: ClientId,
+        route: RouteName,
+        code: Code,
+        policy_version: Option<String>,
+    ) -> Self {
+        Self::Refused {
+            customer,
+            client,
+            route,
+            code: code.name(),
+            policy_version,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The handle to the store.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::batch::Batch;
+use super::error::StoreError;
+use super::group_commit::Writer;
+use super::migrations::migrate;
+use super::read::Readers;
+use super::row::{Row, Value};
+
+/// Read connections: more than the cores would only wait for each other.
+const READ_CONNECTIONS: usize = 2;
+/// Distinct statements kept prepared on each connection.
+const PREPARED_STATEMENTS: usize = 128;
+
+/// The store. Cheap to clone; the last clone closes it.
+#[derive(Clone)]
+pub struct Db {
+    writer: Writer,
+    readers: Readers,
+    /// Held as long as the store is open, so that a second gateway on the same file does not even start.
+    _lock: Arc<File>,
+}
+
+impl Db {
+    /// Opens the SQLite file at `path`, creates it when it is missing (mode 0600), and brings it to this program's
+    /// schema.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`], [`StoreError::InUse`], or [`StoreError::Newer`] for a store of a newer program.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let failed = |cause: String| StoreError::Open {
+            path: path.display().to_string(),
+            cause,
+        };
+        create_private(path).map_err(|error| failed(error.to_string()))?;
+        let lock =
+            create_private(&path.with_added_extension("lock")).map_err(|error| failed(error.to_string()))?;
+        lock.try_lock()
+            .map_err(|_| StoreError::InUse(path.display().to_string()))?;
+        let mut writer =
+            connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|e| failed(e.to_string()))?;
+        migrate(&mut writer).map_err(|error| match error {
+            StoreError::Failed(cause) => failed(cause),
+            other => other,
+        })?;
+        let readers = (0..READ_CONNECTIONS)
+            .map(|_| connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|e| failed(e.to_string())))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            writer: Writer::start(writer)?,
+            readers: Readers::start(readers)?,
+            _lock: Arc::new(lock),
+        })
+    }
+
+    /// Makes `batch` happen whole; returns when it is on disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Guard`] when a guard did not hold, [`StoreError::Busy`] when too much is waiting,
+    /// [`StoreError::Failed`] when the database or the disk refused. In every case nothing of the batch happened.
+    pub async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        self.writer.commit(batch).await
+    }
+
+    /// The rows that `sql` selects from what is on disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] or [`StoreError::Failed`].
+    pub async fn query(&self, sql: &'static str, parameters: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        self.readers.query(sql, parameters).await
+    }
+
+    /// The first row that `sql` selects.
+    ///
+    /// # Errors
+    /// As [`Db::query`].
+    pub async fn query_one(
+        &self,
+        sql: &'static str,
+        parameters: Vec<Value>,
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(self.query(sql, parameters).await?.into_iter().next())
+    }
+
+    /// The fact called `name` about the store itself.
+    ///
+    /// # Errors
+    /// As [`Db::query`].
+    pub async fn meta(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let row = self
+            .query_one("SELECT value FROM meta WHERE name = $1", vec![name.into()])
+            .await?;
+        row.map(|row| row.text(0).map(str::to_owned)).transpose()
+    }
+}
+
+fn create_private(path: &Path) -> std::io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+}
+
+fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    if access.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+    }
+    connection.pragma_update(None, "foreign_keys", "ON")?;
+    connection.pragma_update(None, "trusted_schema", "OFF")?;
+    connection.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
+    Ok(connection)
+}

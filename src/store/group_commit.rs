@@ -1,0 +1,103 @@
+//! One writer thread that makes many batches durable with one flush.
+//!
+//! Whatever is waiting when the writer is free goes into one transaction, each batch in a savepoint of its own, so a
+//! batch whose guard fails leaves the others alone. Answers go out after the commit, never before.
+
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::batch::{Batch, Guard};
+use super::error::StoreError;
+
+/// Batches that may wait for the writer; more are refused, so that a slow disk shows as an error and not as memory.
+const WAITING: usize = 4096;
+/// Batches in one transaction at most: bounds how long the first of them waits for the last.
+const TOGETHER: usize = 256;
+
+struct Job {
+    batch: Batch,
+    answer: oneshot::Sender<Result<(), StoreError>>,
+}
+
+/// The way to the writer thread; the thread ends when the last of these is dropped.
+#[derive(Clone)]
+pub(super) struct Writer {
+    jobs: SyncSender<Job>,
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
+        let (jobs, waiting) = sync_channel(WAITING);
+        std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || write_all(connection, &waiting))
+            .map_err(|error| StoreError::Failed(error.to_string()))?;
+        Ok(Self { jobs })
+    }
+
+    /// Returns when the batch is on disk, or why it is not.
+    pub(super) async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+        let (answer, outcome) = oneshot::channel();
+        self.jobs
+            .try_send(Job { batch, answer })
+            .map_err(|error| match error {
+                TrySendError::Full(_) | TrySendError::Disconnected(_) => StoreError::Busy,
+            })?;
+        outcome.await.unwrap_or(Err(StoreError::Busy))
+    }
+}
+
+fn write_all(mut connection: Connection, waiting: &Receiver<Job>) {
+    let mut jobs = Vec::with_capacity(TOGETHER);
+    while let Ok(first) = waiting.recv() {
+        jobs.push(first);
+        jobs.extend(waiting.try_iter().take(TOGETHER - 1));
+        let outcomes = write(&mut connection, &jobs);
+        for (job, outcome) in jobs.drain(..).zip(outcomes) {
+            // A caller that went away has no use for the answer; what it asked for happened all the same.
+            let _ = job.answer.send(outcome);
+        }
+    }
+}
+
+fn write(connection: &mut Connection, jobs: &[Job]) -> Vec<Result<(), StoreError>> {
+    match write_together(connection, jobs) {
+        Ok(outcomes) => outcomes,
+        Err(error) => jobs.iter().map(|_| Err(error.clone())).collect(),
+    }
+}
+
+fn write_together(
+    connection: &mut Connection,
+    jobs: &[Job],
+) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+    let mut transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let mut outcomes = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let savepoint = transaction.savepoint()?;
+        let outcome = run(&savepoint, &job.batch);
+        // A savepoint that is not committed rolls back when it is dropped.
+        if outcome.is_ok() {
+            savepoint.commit()?;
+        }
+        outcomes.push(outcome);
+    }
+    transaction.commit()?;
+    Ok(outcomes)
+}
+
+fn run(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
+    for statement in &batch.statements {
+        let mut prepared = connection.prepare_cached(statement.sql)?;
+        let rows = prepared.execute(rusqlite::params_from_iter(&statement.parameters))?;
+        match statement.guard {
+            Guard::OneRow(name) if rows != 1 => return Err(StoreError::Guard(name)),
+            Guard::NoRow(name) if rows != 0 => return Err(StoreError::Guard(name)),
+            _ => {}
+        }
+    }
+    Ok(())
+}

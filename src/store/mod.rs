@@ -1,0 +1,23 @@
+//! What must last: one embedded database, written in batches that either happen whole or not at all.
+//!
+//! * [`Db`] is the handle; [`Batch`] collects guarded statements and audit events; [`group_commit`] makes many batches
+//!   durable with one flush; [`migrations`] brings a store to this program's version and refuses a newer one;
+//! * [`ephemeral`] holds what may be lost with the process: nonces, challenges, counters of short life.
+//!
+//! One SQL text serves every database: parameters are `$1`, `$2`, …; values are integers, text and bytes; no statement
+//! reads what the next one needs. It must never let a batch half happen, nor acknowledge one that is not on disk.
+
+mod batch;
+mod db;
+pub mod ephemeral;
+mod error;
+mod group_commit;
+mod migrations;
+mod read;
+mod row;
+
+pub use batch::{Batch, Guard};
+pub use db::Db;
+pub use ephemeral::Ephemeral;
+pub use error::StoreError;
+pub use row::{Row, Value};
