@@ -1,0 +1,379 @@
+//! The intent: what a customer agreed to, checked, in normal form, with its digest.
+
+use crate::batch::{self, ListedDraft, ListedPayment};
+use crate::digest::IntentDigest;
+use crate::{Currency, ExecutionDate, IntentError, Member, Money, Party, Recurrence, canonical, json, text};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::fmt;
+
+/// Longest `type`, in characters.
+const MAX_TYPE: usize = 64;
+
+/// Longest name or reference, in characters (ISO 20022, `Max140Text`).
+const MAX_TEXT: usize = 140;
+
+/// An intent as it was written: texts, none of them checked. Absent members are `None`.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Draft {
+    /// `type`: what kind of transaction this is, like `payment`.
+    pub kind: Option<String>,
+    /// `amount`, with exactly the currency's minor digits; of a batch the total.
+    pub amount: Option<String>,
+    /// `currency`, an ISO 4217 code.
+    pub currency: Option<String>,
+    /// `payee`: an IBAN, or `scheme:rest`.
+    pub payee: Option<String>,
+    /// `payee_name`, as the client claims it.
+    pub payee_name: Option<String>,
+    /// `debtor`: the account that pays, written as `payee` is.
+    pub debtor: Option<String>,
+    /// `reference`: what the payee reads beside the payment.
+    pub reference: Option<String>,
+    /// `execution_date`, `YYYY-MM-DD`.
+    pub execution_date: Option<String>,
+    /// `recurrence`, like `R12/P1M`.
+    pub recurrence: Option<String>,
+    /// `payees`: the ordered payments of a batch, in place of `payee` and `payee_name`.
+    pub payees: Option<Vec<ListedDraft>>,
+}
+
+/// What a customer agreed to. Whoever holds one knows that every member was checked and stands in its one normal form,
+/// so that equal intents have equal digests and different ones do not.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Value", try_from = "Value")]
+pub struct Intent {
+    kind: String,
+    money: Money,
+    destination: Destination,
+    debtor: Option<Party>,
+    reference: Option<String>,
+    execution_date: Option<ExecutionDate>,
+    recurrence: Option<Recurrence>,
+    json: Value,
+    canonical: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Destination {
+    One {
+        payee: Party,
+        payee_name: Option<String>,
+    },
+    Batch(Vec<ListedPayment>),
+}
+
+impl Intent {
+    /// Checks a draft and brings it to normal form.
+    ///
+    /// # Errors
+    /// An [`IntentError`] that names the member; the first in the order of [`Member::ALL`] where there are several.
+    pub fn build(draft: Draft) -> Result<Self, IntentError> {
+        let kind = kind(required(Member::Type, draft.kind)?)?;
+        let amount = required(Member::Amount, draft.amount)?;
+        let money = Money::parse(&amount, &required(Member::Currency, draft.currency)?)?;
+        if money.amount_minor() == 0 {
+            return Err(IntentError::Zero);
+        }
+        let mut intent = Self {
+            kind,
+            money,
+            destination: Destination::build(draft.payee, draft.payee_name, draft.payees, money)?,
+            debtor: draft
+                .debtor
+                .map(|text| party(Member::Debtor, &text))
+                .transpose()?,
+            reference: optional_text(Member::Reference, draft.reference)?,
+            execution_date: parsed(
+                draft.execution_date,
+                ExecutionDate::parse,
+                IntentError::ExecutionDate,
+            )?,
+            recurrence: parsed(draft.recurrence, Recurrence::parse, IntentError::Recurrence)?,
+            json: Value::Null,
+            canonical: Vec::new(),
+        };
+        intent.json = Value::Object(intent.members());
+        intent.canonical = canonical::to_vec(&intent.json)?;
+        Ok(intent)
+    }
+
+    /// Reads the JSON of an intent again, as it stands in a token or a receipt.
+    ///
+    /// # Errors
+    /// As [`Intent::build`]; besides a member that intents do not know, one of another JSON type, and
+    /// [`IntentError::NotNormal`] for one that normalisation would change, since whoever wrote it had not built it.
+    pub fn from_json(value: &Value) -> Result<Self, IntentError> {
+        let intent = Self::build(draft_from_json(value)?)?;
+        let differs = |member: &Member| value.get(member.name()) != intent.json.get(member.name());
+        match Member::ALL.into_iter().find(differs) {
+            Some(member) => Err(IntentError::NotNormal(member)),
+            None => Ok(intent),
+        }
+    }
+
+    /// Reads the bytes of an intent's JSON, which need not be canonical but may not repeat a member.
+    ///
+    /// # Errors
+    /// [`ParseError`] for JSON that is no JSON, or no intent.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+        Ok(Self::from_json(&json::parse_closed(
+            bytes,
+            &json::Limits::default(),
+        )?)?)
+    }
+
+    /// The JSON object; absent members are left out.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        self.json.clone()
+    }
+
+    /// The canonical JSON (RFC 8785).
+    #[must_use]
+    pub fn canonical(&self) -> Vec<u8> {
+        self.canonical.clone()
+    }
+
+    /// SHA-256 over `countersign/intent/v1`, a line feed, and the canonical JSON.
+    #[must_use]
+    pub fn digest(&self) -> IntentDigest {
+        IntentDigest::of(&self.canonical)
+    }
+
+    /// The type of the transaction.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// Amount and currency; of a batch the total.
+    #[must_use]
+    pub const fn money(&self) -> Money {
+        self.money
+    }
+
+    /// The amount in minor units; of a batch the total.
+    #[must_use]
+    pub const fn amount_minor(&self) -> u64 {
+        self.money.amount_minor()
+    }
+
+    /// The amount as text, with the currency's minor digits.
+    #[must_use]
+    pub fn amount(&self) -> String {
+        self.money.amount()
+    }
+
+    /// The currency.
+    #[must_use]
+    pub const fn currency(&self) -> Currency {
+        self.money.currency()
+    }
+
+    /// Account that is paid; `None` for a batch.
+    #[must_use]
+    pub const fn payee(&self) -> Option<&Party> {
+        match &self.destination {
+            Destination::One { payee, .. } => Some(payee),
+            Destination::Batch(_) => None,
+        }
+    }
+
+    /// Name of the payee, as the client claims it.
+    #[must_use]
+    pub fn payee_name(&self) -> Option<&str> {
+        match &self.destination {
+            Destination::One { payee_name, .. } => payee_name.as_deref(),
+            Destination::Batch(_) => None,
+        }
+    }
+
+    /// The ordered payments of a batch; empty for a single payment.
+    #[must_use]
+    pub fn payees(&self) -> &[ListedPayment] {
+        match &self.destination {
+            Destination::One { .. } => &[],
+            Destination::Batch(payments) => payments,
+        }
+    }
+
+    /// Account that pays.
+    #[must_use]
+    pub const fn debtor(&self) -> Option<&Party> {
+        self.debtor.as_ref()
+    }
+
+    /// What the payee reads beside the payment.
+    #[must_use]
+    pub fn reference(&self) -> Option<&str> {
+        self.reference.as_deref()
+    }
+
+    /// The day of execution.
+    #[must_use]
+    pub const fn execution_date(&self) -> Option<ExecutionDate> {
+        self.execution_date
+    }
+
+    /// How often the payment repeats.
+    #[must_use]
+    pub const fn recurrence(&self) -> Option<Recurrence> {
+        self.recurrence
+    }
+
+    fn members(&self) -> Map<String, Value> {
+        let mut members = vec![
+            (Member::Type, Some(self.kind.clone().into())),
+            (Member::Amount, Some(self.money.amount().into())),
+            (Member::Currency, Some(self.currency().code().into())),
+        ];
+        match &self.destination {
+            Destination::One { payee, payee_name } => {
+                members.push((Member::Payee, Some(payee.to_string().into())));
+                members.push((Member::PayeeName, payee_name.clone().map(Value::from)));
+            }
+            Destination::Batch(payments) => members.push((Member::Payees, Some(batch::to_json(payments)))),
+        }
+        members.push((
+            Member::Debtor,
+            self.debtor.as_ref().map(|party| party.to_string().into()),
+        ));
+        members.push((Member::Reference, self.reference.clone().map(Value::from)));
+        members.push((
+            Member::ExecutionDate,
+            self.execution_date.map(|date| date.to_string().into()),
+        ));
+        members.push((
+            Member::Recurrence,
+            self.recurrence.map(|series| series.to_string().into()),
+        ));
+        members
+            .into_iter()
+            .filter_map(|(member, value)| Some((member.name().to_owned(), value?)))
+            .collect()
+    }
+}
+
+impl Destination {
+    fn build(
+        payee: Option<String>,
+        payee_name: Option<String>,
+        payees: Option<Vec<ListedDraft>>,
+        total: Money,
+    ) -> Result<Self, IntentError> {
+        let Some(payments) = payees else {
+            let payee = party(Member::Payee, &required(Member::Payee, payee)?)?;
+            return Ok(Self::One {
+                payee,
+                payee_name: optional_text(Member::PayeeName, payee_name)?,
+            });
+        };
+        if payee.is_some() || payee_name.is_some() {
+            return Err(IntentError::PayeeBesideList);
+        }
+        Ok(Self::Batch(batch::build(payments, total)?))
+    }
+}
+
+fn draft_from_json(value: &Value) -> Result<Draft, IntentError> {
+    let mut draft = Draft::default();
+    for (name, value) in value.as_object().ok_or(IntentError::NotAnObject)? {
+        let member = Member::from_name(name).ok_or(IntentError::UnknownMember)?;
+        let place = match member {
+            Member::Type => &mut draft.kind,
+            Member::Amount => &mut draft.amount,
+            Member::Currency => &mut draft.currency,
+            Member::Payee => &mut draft.payee,
+            Member::PayeeName => &mut draft.payee_name,
+            Member::Debtor => &mut draft.debtor,
+            Member::Reference => &mut draft.reference,
+            Member::ExecutionDate => &mut draft.execution_date,
+            Member::Recurrence => &mut draft.recurrence,
+            Member::Payees => {
+                draft.payees = Some(batch::from_json(value)?);
+                continue;
+            }
+        };
+        *place = Some(value.as_str().ok_or(IntentError::WrongType(member))?.to_owned());
+    }
+    Ok(draft)
+}
+
+fn kind(text: String) -> Result<String, IntentError> {
+    if is_kind(&text) {
+        Ok(text)
+    } else {
+        Err(IntentError::Type)
+    }
+}
+
+pub(crate) fn is_kind(text: &str) -> bool {
+    let begins = text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
+    let goes_on = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-.".contains(&byte);
+    begins && text.len() <= MAX_TYPE && text.bytes().all(goes_on)
+}
+
+pub(crate) fn required(member: Member, value: Option<String>) -> Result<String, IntentError> {
+    value.ok_or(IntentError::Missing(member))
+}
+
+pub(crate) fn party(member: Member, text: &str) -> Result<Party, IntentError> {
+    Party::parse(text).map_err(|error| IntentError::Party(member, error))
+}
+
+pub(crate) fn optional_text(member: Member, value: Option<String>) -> Result<Option<String>, IntentError> {
+    let normal =
+        |value: String| text::normalise(&value, MAX_TEXT).map_err(|error| IntentError::Text(member, error));
+    value.map(normal).transpose()
+}
+
+fn parsed<T>(
+    value: Option<String>,
+    parse: impl Fn(&str) -> Option<T>,
+    error: IntentError,
+) -> Result<Option<T>, IntentError> {
+    value.map(|text| parse(&text).ok_or(error)).transpose()
+}
+
+impl From<Intent> for Value {
+    fn from(intent: Intent) -> Self {
+        intent.json
+    }
+}
+
+impl TryFrom<Value> for Intent {
+    type Error = IntentError;
+
+    fn try_from(value: Value) -> Result<Self, Self::Error> {
+        Self::from_json(&value)
+    }
+}
+
+/// Whom somebody pays, and how much, is personal: a log sees the type only.
+impl fmt::Debug for Intent {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Intent")
+            .field("type", &self.kind)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whom somebody pays, and how much, is personal: a log sees none of it.
+impl fmt::Debug for Draft {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Draft").finish_non_exhaustive()
+    }
+}
+
+/// Why bytes are not the JSON of an intent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseError {
+    /// They are not JSON, or JSON that could be read in two ways.
+    #[error(transparent)]
+    Json(#[from] json::JsonError),
+    /// The JSON is no intent.
+    #[error(transparent)]
+    Intent(#[from] IntentError),
+}
