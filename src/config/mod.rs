@@ -1,0 +1,71 @@
+//! The configuration file: from what was written to what it means.
+//!
+//! Two stages. The text is parsed into a tree that knows its lines (`section`, `value`), and each section's file reads it
+//! through a table of its keys (`shape`) into plain types. All faults are told at once, each with line, key, cause and
+//! cure; unknown keys are faults. `Config` is what the rest of the gateway sees.
+//!
+//! Implements design section 4.8. What decides about the gate's strictness is summed up as the `charter`, so that it can
+//! be changed by two people only.
+//!
+//! Must never: hold a secret (only references to them), default to something laxer than what was written, or ignore a
+//! key that it does not understand or cannot honour.
+
+mod admin;
+mod auth;
+mod charter;
+mod defense;
+mod dpop;
+mod fault;
+mod identity;
+mod keys;
+mod load;
+mod log;
+mod outbound;
+mod path;
+mod policy;
+mod proxy;
+mod public_url;
+mod quantity;
+mod restart;
+mod route;
+mod routes;
+mod schema;
+pub mod secret_ref;
+mod section;
+mod server;
+mod shape;
+mod store;
+mod telemetry;
+mod tls;
+mod transaction;
+mod trust_anchors;
+mod upstream;
+mod value;
+
+pub use admin::Admin;
+pub use auth::Auth;
+pub use charter::Charter;
+pub use defense::Defense;
+pub use dpop::{Dpop, DpopNonce};
+pub use fault::{Fault, Faults, Position, Warning};
+pub use identity::{Identity, Password};
+pub use keys::Keys;
+pub use load::{Config, Deployment, load};
+pub use outbound::Outbound;
+pub use path::{PathPattern, RequestPath};
+pub use policy::Policy;
+pub use proxy::Proxy;
+pub use public_url::PublicUrl;
+pub use quantity::Rate;
+pub use route::{Access, Idempotency, Methods, Route};
+pub use routes::{Lookup, Routes};
+pub use schema::json_schema;
+pub use secret_ref::SecretRef;
+pub use server::Server;
+pub use store::{Ephemeral, Store, StoreUrl};
+pub use telemetry::{LogFormat, LogLevel, Telemetry};
+pub use tls::{Certificate, Tls, TlsVersion};
+pub use transaction::{JsonPointer, Transaction};
+pub use trust_anchors::TrustAnchors;
+pub use upstream::{ClientEvidence, ClientIdentity, Upstream, UpstreamUrl};
+pub use value::Network;

@@ -1,0 +1,32 @@
+//! Keys that take effect at a start only. A reload that touches one changes nothing and names it.
+
+use super::load::Config;
+
+impl Config {
+    /// The keys that differ from `new` and cannot change while the gateway runs, as their paths in the file.
+    pub fn restart_only_differences(&self, new: &Config) -> Vec<&'static str> {
+        let (own, other) = (&self.server, &new.server);
+        [
+            ("server.public_url", own.public_url != other.public_url),
+            ("server.mtls_url", own.mtls_url != other.mtls_url),
+            ("server.admin_url", own.admin_url != other.admin_url),
+            ("server.listen", own.listen != other.listen),
+            ("server.mtls_listen", own.mtls_listen != other.mtls_listen),
+            ("server.admin_listen", own.admin_listen != other.admin_listen),
+            ("server.ops_listen", own.ops_listen != other.ops_listen),
+            ("server.threads", own.threads != other.threads),
+            ("store.url", self.store.url != new.store.url),
+            ("store.ephemeral", self.store.ephemeral != new.store.ephemeral),
+            ("keys.kek", self.keys.kek != new.keys.kek),
+            (
+                "identity.password.memory_budget",
+                self.identity.password.memory_budget != new.identity.password.memory_budget,
+            ),
+            ("telemetry.level", self.telemetry.level != new.telemetry.level),
+            ("telemetry.format", self.telemetry.format != new.telemetry.format),
+        ]
+        .into_iter()
+        .filter_map(|(key, differs)| differs.then_some(key))
+        .collect()
+    }
+}
