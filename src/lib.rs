@@ -2,5 +2,9 @@
 
 pub mod answer;
 pub mod base;
+pub mod edge;
 pub mod keys;
+pub mod server;
 pub mod store;
+pub mod telemetry;
+pub mod upstream;

@@ -1,0 +1,249 @@
+//! Metrics: every name and label in one table, kept in memory and rendered for Prometheus when asked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{Key, KeyName, Level, Metadata, Recorder as _};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+/// A metric of the table, with the names of its `N` labels.
+#[derive(Debug)]
+pub struct Name<const N: usize> {
+    name: &'static str,
+    labels: [&'static str; N],
+}
+
+/// One row of the table, for describing it to the recorder.
+struct Row {
+    kind: Kind,
+    name: &'static str,
+    help: &'static str,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+macro_rules! table {
+    ($($constant:ident $kind:ident $name:literal [$($label:literal),*] $help:literal;)+) => {
+        /// The table of metrics: what is counted, and by which labels. A label's values are few and known beforehand.
+        pub mod names {
+            use super::Name;
+            $(
+                #[doc = $help]
+                pub const $constant: Name<{ <[&str]>::len(&[$($label),*]) }> = Name { name: $name, labels: [$($label),*] };
+            )+
+        }
+
+        const TABLE: &[Row] = &[$(Row { kind: Kind::$kind, name: $name, help: $help },)+];
+    };
+}
+
+table! {
+    CONNECTIONS Gauge "countersign_connections" ["door"] "Connections that are open.";
+    CONNECTIONS_REFUSED Counter "countersign_connections_refused_total" ["door"] "Connections closed at once because too many are open.";
+    HANDSHAKES_FAILED Counter "countersign_tls_handshakes_failed_total" ["door", "cause"] "TLS handshakes that failed.";
+    REQUESTS Counter "countersign_requests_total" ["route", "access", "code", "status"] "Requests answered, by status class and code of refusal.";
+    REQUEST_SECONDS Histogram "countersign_request_seconds" ["route", "access"] "Time from the head of a request to its answer.";
+    STAGE_SECONDS Histogram "countersign_stage_seconds" ["stage"] "Time spent in one stage of the journey.";
+    LOGINS Counter "countersign_logins_total" ["outcome"] "Login attempts.";
+    POLICY_DECISIONS Counter "countersign_policy_decisions_total" ["action", "decision"] "Decisions of the policies; `error` is an alarm.";
+    STORE_COMMIT_SECONDS Histogram "countersign_store_commit_seconds" [] "Time of one commit of the store.";
+    STORE_BATCHES Counter "countersign_store_batches_total" ["outcome"] "Batches written to the store.";
+    UPSTREAM_REQUESTS Counter "countersign_upstream_requests_total" ["upstream", "outcome"] "Exchanges with backends.";
+    UPSTREAM_SECONDS Histogram "countersign_upstream_seconds" ["upstream"] "Time of one exchange with a backend.";
+    UPSTREAM_CONNECTIONS Counter "countersign_upstream_connections_total" ["upstream", "origin"] "Connections to backends taken, fresh or from the pool.";
+    JOB_RUNS Counter "countersign_job_runs_total" ["job", "outcome"] "Runs of periodic jobs.";
+    RELOADS Counter "countersign_reloads_total" ["outcome"] "Reloads of the configuration.";
+}
+
+/// Buckets of all histograms, in seconds: from a cached verification to a backend at its deadline.
+const SECONDS: &[f64] = &[
+    0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
+
+const METADATA: Metadata<'static> = Metadata::new("countersign", Level::INFO, None);
+
+/// The value of a label. It can be made from text of the program and from names of the configuration, not from what a peer
+/// has sent, so the number of series stays small.
+#[derive(Clone, Debug)]
+pub struct Label(metrics::SharedString);
+
+impl From<&'static str> for Label {
+    fn from(text: &'static str) -> Self {
+        Self(metrics::SharedString::const_str(text))
+    }
+}
+
+impl From<&crate::base::RouteName> for Label {
+    fn from(name: &crate::base::RouteName) -> Self {
+        Self::configured(&Arc::from(name.as_str()))
+    }
+}
+
+impl Label {
+    /// A name that stands in the configuration, such as an upstream's.
+    #[must_use]
+    pub fn configured(name: &Arc<str>) -> Self {
+        Self(metrics::SharedString::from_shared(Arc::clone(name)))
+    }
+
+    /// The class of an HTTP status: `2xx`.
+    #[must_use]
+    pub fn status_class(status: http::StatusCode) -> Self {
+        match status.as_u16() / 100 {
+            1 => "1xx".into(),
+            2 => "2xx".into(),
+            3 => "3xx".into(),
+            4 => "4xx".into(),
+            _ => "5xx".into(),
+        }
+    }
+}
+
+/// The metrics of one gateway. Cloning is cheap and shares them.
+#[derive(Clone)]
+pub struct Metrics {
+    recorder: Arc<PrometheusRecorder>,
+    handle: PrometheusHandle,
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let builder = PrometheusBuilder::new();
+        // Fails only for an empty list of buckets.
+        let builder = builder
+            .set_buckets(SECONDS)
+            .unwrap_or_else(|_| PrometheusBuilder::new());
+        let recorder = builder.build_recorder();
+        for row in TABLE {
+            describe(&recorder, row);
+        }
+        let handle = recorder.handle();
+        Self {
+            recorder: Arc::new(recorder),
+            handle,
+        }
+    }
+}
+
+fn describe(recorder: &PrometheusRecorder, row: &Row) {
+    let name = KeyName::from_const_str(row.name);
+    match row.kind {
+        Kind::Counter => recorder.describe_counter(name, None, row.help.into()),
+        Kind::Gauge => recorder.describe_gauge(name, None, row.help.into()),
+        Kind::Histogram => recorder.describe_histogram(name, None, row.help.into()),
+    }
+}
+
+impl Metrics {
+    /// Counts one more of `name`; the labels stand in the order of the table.
+    pub fn count<const N: usize>(&self, name: &Name<N>, labels: [Label; N]) {
+        self.recorder
+            .register_counter(&key(name, labels), &METADATA)
+            .increment(1);
+    }
+
+    /// Records how long something took.
+    pub fn observe<const N: usize>(&self, name: &Name<N>, labels: [Label; N], took: Duration) {
+        self.recorder
+            .register_histogram(&key(name, labels), &METADATA)
+            .record(took.as_secs_f64());
+    }
+
+    /// One more of what is open now, until the returned value is dropped.
+    #[must_use]
+    pub fn hold<const N: usize>(&self, name: &Name<N>, labels: [Label; N]) -> Held {
+        let gauge = self.recorder.register_gauge(&key(name, labels), &METADATA);
+        gauge.increment(1.0);
+        Held(gauge)
+    }
+
+    /// All metrics in the text format of Prometheus.
+    #[must_use]
+    pub fn render(&self) -> String {
+        self.handle.render()
+    }
+
+    /// Moves recorded durations into their buckets; to be called every few seconds, or they pile up until the next
+    /// rendering.
+    pub fn upkeep(&self) {
+        self.handle.run_upkeep();
+    }
+}
+
+/// Something counted as open while this lives.
+#[derive(Debug)]
+pub struct Held(metrics::Gauge);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
+fn key<const N: usize>(name: &Name<N>, labels: [Label; N]) -> Key {
+    let labels: Vec<_> = name
+        .labels
+        .into_iter()
+        .zip(labels)
+        .map(|(label, value)| metrics::Label::new(label, value.0))
+        .collect();
+    Key::from_parts(name.name, labels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_stand_once_and_say_what_they_are() {
+        let names: HashSet<_> = TABLE.iter().map(|row| row.name).collect();
+        assert_eq!(names.len(), TABLE.len());
+        for row in TABLE {
+            assert!(row.name.starts_with("countersign_"), "{}", row.name);
+            match row.kind {
+                Kind::Counter => assert!(row.name.ends_with("_total"), "{}", row.name),
+                Kind::Histogram => assert!(row.name.ends_with("_seconds"), "{}", row.name),
+                Kind::Gauge => assert!(!row.name.ends_with("_total"), "{}", row.name),
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_recorded_is_rendered() {
+        let metrics = Metrics::default();
+        metrics.count(&names::HANDSHAKES_FAILED, ["public".into(), "deadline".into()]);
+        metrics.observe(&names::STORE_COMMIT_SECONDS, [], Duration::from_millis(3));
+        let held = metrics.hold(&names::CONNECTIONS, ["public".into()]);
+        let text = metrics.render();
+        for line in [
+            r#"countersign_tls_handshakes_failed_total{door="public",cause="deadline"} 1"#,
+            r#"countersign_store_commit_seconds_bucket{le="0.005"} 1"#,
+            r#"countersign_store_commit_seconds_bucket{le="0.0025"} 0"#,
+            r#"countersign_connections{door="public"} 1"#,
+            "# HELP countersign_connections Connections that are open.",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+        drop(held);
+        assert!(metrics.render().contains(r#"countersign_connections{door="public"} 0"#));
+    }
+
+    #[test]
+    fn two_gateways_in_one_process_do_not_mix() {
+        let (one, other) = (Metrics::default(), Metrics::default());
+        one.count(&names::LOGINS, ["accepted".into()]);
+        assert!(!other.render().contains("countersign_logins_total{"));
+    }
+}

@@ -1,0 +1,17 @@
+//! What the gateway tells its operators: a log, metrics and health, and the plain HTTP routes of the operations listener.
+//!
+//! It must never say anything about a person or a secret. In log lines, metric labels and health reasons stand only names
+//! from the configuration, codes, counts, durations and identifiers of ours ([`RequestId`](crate::base::RequestId),
+//! [`CustomerId`](crate::base::CustomerId)): no username, account, amount, body, header value, token, proof, cookie, key, or
+//! address of a client beyond the connection's own log line. Values a peer has chosen are written escaped (HDR-06), and
+//! never become the label of a metric.
+
+mod health;
+mod log;
+mod metrics;
+mod operations;
+
+pub use health::{Check, Health, Readiness};
+pub use log::{Format, LogError, start};
+pub use metrics::{Label, Metrics, names};
+pub use operations::operations;
