@@ -1,0 +1,30 @@
+//! The doors: sockets, TLS and HTTP, up to the moment a request stands before the gate.
+//!
+//! * [`Listener`] binds every address of a door; [`Certificates`] and [`ClientAuthentication`] make its TLS
+//!   ([`server_config`]): TLS 1.3 by RFC 8446 with rustls over ring, ALPN (RFC 7301) `h2` and `http/1.1`;
+//! * [`Edge`] accepts, shakes hands, speaks HTTP/1.1 (RFC 9112) and HTTP/2 (RFC 9113), and hands every request with the
+//!   facts of its connection to what implements [`Serve`];
+//! * [`Drain`] ends it all without cutting a request short (H2-08).
+//!
+//! It must never decide who a caller is or what they may do, never answer over anything but TLS (the operations listener
+//! aside), never let a request that has begun be dropped because its client hung up, and never ask for a client
+//! certificate on the public door.
+
+mod accept;
+mod certificates;
+mod client_auth;
+mod drain;
+mod exchange;
+mod head;
+mod http;
+mod listener;
+mod tls;
+
+pub use accept::{Edge, OpenDoor};
+pub use certificates::{Certificates, ServerCertificate};
+pub use client_auth::{ClientAuthentication, TrustAnchors};
+pub use drain::{Drain, Drained};
+pub use exchange::Serve;
+pub use http::Limits;
+pub use listener::{BindError, Listener, loopback};
+pub use tls::{TlsError, server_config};

@@ -1,0 +1,91 @@
+//! One request and its answer.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use http::header::{HeaderName, SERVER};
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use tokio::sync::Semaphore;
+
+use super::accept::Edge;
+use super::head;
+use crate::answer::{self, Body};
+use crate::base::{Connection, RequestId};
+
+const X_POWERED_BY: HeaderName = HeaderName::from_static("x-powered-by");
+
+/// What stands behind a door.
+pub trait Serve: Send + Sync + 'static {
+    /// Answers one request. The future runs to its end even if the client hangs up; reading the body then fails.
+    fn serve(
+        &self,
+        connection: Arc<Connection>,
+        request: Request<Body>,
+    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+}
+
+/// The exchanges of one connection.
+pub(super) struct Exchanges {
+    edge: Arc<Edge>,
+    connection: Arc<Connection>,
+    serve: Arc<dyn Serve>,
+    /// One permit a running request. A stream that its client has reset keeps its permit until its work is done, so
+    /// resetting streams cannot start more work than streams may be open (H2-03).
+    running: Arc<Semaphore>,
+}
+
+impl Exchanges {
+    pub(super) fn new(edge: Arc<Edge>, connection: Connection, serve: Arc<dyn Serve>) -> Self {
+        let running = Arc::new(Semaphore::new(edge.limits.streams as usize));
+        Self {
+            edge,
+            connection: Arc::new(connection),
+            serve,
+            running,
+        }
+    }
+
+    /// Answers one request; whatever happens inside, there is an answer.
+    pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        if let Err(refusal) = head::check(&request) {
+            tracing::debug!(peer = %self.connection.peer, ?refusal, "a head was refused");
+            return head::answer(&refusal, request.version(), self.request_id());
+        }
+        let mut response = match self.serve(request.map(Body::new)).await {
+            Some(response) => response,
+            None => self.failed(),
+        };
+        // Nobody needs to know what runs here or behind (HDR-04). `Date` is hyper's.
+        response.headers_mut().remove(SERVER);
+        response.headers_mut().remove(X_POWERED_BY);
+        response
+    }
+
+    /// Runs the request as a task of its own, so that a client that hangs up does not stop a payment half-way, and a
+    /// panic ends one request, not its connection.
+    async fn serve(&self, request: Request<Body>) -> Option<Response<Body>> {
+        let permit = Arc::clone(&self.running).acquire_owned().await.ok()?;
+        let work = self.serve.serve(Arc::clone(&self.connection), request);
+        let task = self.edge.drain.spawn(async move {
+            let response = work.await;
+            drop(permit);
+            response
+        });
+        task.await.ok().flatten()
+    }
+
+    /// The answer when there is none: a defect of ours, or the deadline of a drain.
+    fn failed(&self) -> Response<Body> {
+        let request = self.request_id();
+        tracing::error!(%request, door = ?self.connection.door, "a request ended without an answer");
+        let mut response = head::bare(StatusCode::INTERNAL_SERVER_ERROR);
+        answer::add_security_headers(response.headers_mut(), request);
+        response
+    }
+
+    fn request_id(&self) -> RequestId {
+        RequestId::new(self.edge.clock.now(), self.edge.entropy.as_ref())
+    }
+}

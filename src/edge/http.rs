@@ -1,0 +1,139 @@
+//! Speaking HTTP on one connection, under limits, until it ends or the gateway goes away.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::Service;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::drain::Drain;
+use crate::answer::Body;
+use crate::base::limits::{HEADER_BYTES, HEADER_COUNT, URI_BYTES};
+
+/// hyper refuses a head by itself at twice our bounds, without a problem document; below that we do, with one.
+const HEAD_BYTES: usize = 2 * (HEADER_BYTES + URI_BYTES);
+/// Streams that the peer has made us reset before the connection is ended (H2-04); hyper's default is 1024.
+const LOCAL_RESETS: usize = 32;
+/// Streams the peer has reset before we accepted them (H2-03).
+const PENDING_RESETS: usize = 20;
+/// Bytes a stream may have buffered towards a client that does not read (H2-07).
+const SEND_BUFFER_BYTES: usize = 64 * 1024;
+/// Bytes in flight of one request body, and of all bodies of a connection together.
+const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+
+/// Bounds of a door that an operator may want to move.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections open at once, all doors together.
+    pub connections: usize,
+    /// Time for the TLS handshake.
+    pub handshake: Duration,
+    /// Time for the head of an HTTP/1 request, also the time a connection may stand idle between two.
+    pub head: Duration,
+    /// Requests running at once on one connection (RFC 9113, section 6.5.2).
+    pub streams: u32,
+    /// How often a silent HTTP/2 peer is asked whether it lives, and how long it may take to say so.
+    pub ping: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            handshake: Duration::from_secs(10),
+            head: Duration::from_secs(30),
+            streams: 100,
+            ping: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Which HTTP a connection speaks; with TLS it is what ALPN has chosen, never guessed from the first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Http1,
+    Http2,
+}
+
+impl Protocol {
+    pub(super) fn negotiated(alpn: Option<&[u8]>) -> Self {
+        if alpn == Some(b"h2") { Self::Http2 } else { Self::Http1 }
+    }
+}
+
+/// Answers the requests of one connection by `service`, until either end closes it or the gateway is going away.
+///
+/// # Errors
+/// What ended the connection early.
+pub(super) async fn converse<I, S>(
+    io: I,
+    protocol: Protocol,
+    service: S,
+    limits: &Limits,
+    drain: &Drain,
+) -> hyper::Result<()>
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Send + 'static,
+    S::Future: Send + 'static,
+{
+    let io = TokioIo::new(io);
+    match protocol {
+        Protocol::Http1 => {
+            let connection = http1_builder(limits).serve_connection(io, service);
+            until_done(connection, http1::Connection::graceful_shutdown, drain).await
+        }
+        Protocol::Http2 => {
+            let connection = http2_builder(limits).serve_connection(io, service);
+            until_done(connection, http2::Connection::graceful_shutdown, drain).await
+        }
+    }
+}
+
+fn http1_builder(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head)
+        .max_headers(2 * HEADER_COUNT)
+        .max_header_size(HEAD_BYTES)
+        .max_buf_size(HEAD_BYTES);
+    builder
+}
+
+fn http2_builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
+        .max_local_error_reset_streams(LOCAL_RESETS)
+        .max_pending_accept_reset_streams(PENDING_RESETS)
+        .max_send_buf_size(SEND_BUFFER_BYTES)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .keep_alive_interval(limits.ping)
+        .keep_alive_timeout(limits.ping);
+    builder
+}
+
+/// Runs `connection`; when the gateway begins to go away, tells it to take no further request and waits for those it has;
+/// [`Drain::spawn`] sets the deadline.
+async fn until_done<C>(connection: C, wind_down: fn(Pin<&mut C>), drain: &Drain) -> hyper::Result<()>
+where
+    C: Future<Output = hyper::Result<()>>,
+{
+    let mut connection = pin!(connection);
+    tokio::select! {
+        outcome = connection.as_mut() => return outcome,
+        () = drain.begun() => wind_down(connection.as_mut()),
+    }
+    connection.await
+}
