@@ -7,12 +7,13 @@ use countersign_jose::jwk::Jwk;
 use countersign_jose::{PrivateKey, jws};
 use zeroize::Zeroizing;
 
+use super::picture::{context, picture};
 use super::purpose::{Purpose, State};
 use super::records::{self, Record};
 use super::rotation::{self, Change, Schedule};
 use super::seal::SealKey;
-use super::set::{KeySet, PublishedKey, SigningKey};
-use crate::base::{AdminName, Clock, Entropy, Event, Secret, Timestamp};
+use super::set::KeySet;
+use crate::base::{AdminName, Clock, Entropy, Event, Timestamp};
 use crate::store::{Batch, Db, StoreError};
 
 /// Why the keyring did not do what was asked.
@@ -219,11 +220,7 @@ impl Keyring {
     /// [`KeyError::Unsealable`] or [`KeyError::Store`]; the picture stays as it was.
     pub async fn refresh(&self) -> Result<(), KeyError> {
         let records = records::all(&self.db).await?;
-        let mut set = KeySet::default();
-        for record in &records {
-            self.add(&mut set, record)?;
-        }
-        self.current.store(Arc::new(set));
+        self.current.store(Arc::new(picture(&records, &self.kek)?));
         Ok(())
     }
 
@@ -351,55 +348,6 @@ impl Keyring {
         })
     }
 
-    fn add(&self, set: &mut KeySet, record: &Record) -> Result<(), KeyError> {
-        if let Some(jwk) = &record.public {
-            set.published.push(PublishedKey {
-                jwk: jwk.clone(),
-                purpose: record.purpose,
-                state: record.state,
-                not_before: record.active_at,
-                not_after: record.retire_at,
-            });
-        }
-        let Some(sealed) = record.sealed.as_ref().filter(|_| record.state.verifies()) else {
-            return Ok(());
-        };
-        let unsealable = || KeyError::Unsealable(record.kid.clone());
-        let place = context(record.purpose, &record.kid);
-        let secret = self
-            .kek
-            .open(place.as_bytes(), sealed)
-            .map_err(|_| unsealable())?;
-        match (record.purpose, record.purpose.key_kind()) {
-            (purpose, Some(kind)) if record.state == State::Active => {
-                let key = PrivateKey::from_pkcs8(kind, &secret).map_err(|_| unsealable())?;
-                set.signing.insert(
-                    purpose,
-                    SigningKey {
-                        kid: record.kid.clone(),
-                        key,
-                    },
-                );
-            }
-            (Purpose::Data, None) => {
-                let bytes = Zeroizing::new(secret.as_slice().try_into().map_err(|_| unsealable())?);
-                set.data.insert(record.kid.clone(), SealKey::new(&bytes));
-                if record.state == State::Active {
-                    set.active_data = Some(record.kid.clone());
-                }
-            }
-            (Purpose::Pepper, None) => {
-                set.peppers
-                    .insert(record.kid.clone(), Secret::new(secret.to_vec()));
-                if record.state == State::Active {
-                    set.active_pepper = Some(record.kid.clone());
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
     fn preview_of(
         &self,
         records: &[Record],
@@ -433,9 +381,4 @@ fn view(record: &Record) -> rotation::Key<'_> {
         active_at: record.active_at,
         destroy_at: record.destroy_at,
     }
-}
-
-/// Binds a sealed key to its name and purpose, so that rows cannot be swapped.
-fn context(purpose: Purpose, kid: &str) -> String {
-    format!("key/{}/{kid}", purpose.name())
 }

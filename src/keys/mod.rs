@@ -10,11 +10,14 @@
 
 mod kek;
 mod keyring;
+mod picture;
 mod purpose;
 mod records;
 pub mod rotation;
 pub mod seal;
 mod set;
+#[cfg(test)]
+mod tests;
 
 pub use kek::{KekError, read_kek};
 pub use keyring::{KeyError, Keyring, Rotation};

@@ -1,6 +1,6 @@
 //! The handle to the store.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,8 +42,10 @@ impl Db {
         create_private(path).map_err(|error| failed(error.to_string()))?;
         let lock =
             create_private(&path.with_added_extension("lock")).map_err(|error| failed(error.to_string()))?;
-        lock.try_lock()
-            .map_err(|_| StoreError::InUse(path.display().to_string()))?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => StoreError::InUse(path.display().to_string()),
+            TryLockError::Error(error) => failed(error.to_string()),
+        })?;
         let mut writer =
             connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|e| failed(e.to_string()))?;
         migrate(&mut writer).map_err(|error| match error {

@@ -79,6 +79,10 @@ fn write_together(
     for job in jobs {
         let savepoint = transaction.savepoint()?;
         let outcome = run(&savepoint, &job.batch);
+        if savepoint.is_autocommit() {
+            // A full disk or a failing one ends the whole transaction, and with it what was answered for so far.
+            return Err(outcome.err().unwrap_or(StoreError::Busy));
+        }
         // A savepoint that is not committed rolls back when it is dropped.
         if outcome.is_ok() {
             savepoint.commit()?;

@@ -15,6 +15,7 @@ const STEPS: &[&str] = &[
 
 /// Brings the store to the newest version this program knows.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    refuse_foreign(connection)?;
     connection
         .execute_batch("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL) STRICT")?;
     let found: i64 = connection
@@ -33,6 +34,22 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     transaction.execute("INSERT INTO schema_version (version) VALUES (?1)", [known])?;
     transaction.commit()?;
     Ok(())
+}
+
+/// A database that holds tables but no schema version was made by another program, and stays as it is.
+fn refuse_foreign(connection: &Connection) -> Result<(), StoreError> {
+    let foreign: bool = connection.query_row(
+        "SELECT count(*) > 0 AND count(*) FILTER (WHERE name = 'schema_version') = 0 FROM sqlite_master",
+        [],
+        |row| row.get(0),
+    )?;
+    if foreign {
+        Err(StoreError::Failed(
+            "it is the database of another program".to_owned(),
+        ))
+    } else {
+        Ok(())
+    }
 }
 
 /// The portable column types in SQLite's words; every table is STRICT.

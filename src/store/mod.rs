@@ -15,6 +15,8 @@ mod group_commit;
 mod migrations;
 mod read;
 mod row;
+#[cfg(test)]
+mod tests;
 
 pub use batch::{Batch, Guard};
 pub use db::Db;
