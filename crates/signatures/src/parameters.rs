@@ -68,7 +68,8 @@ impl Parameters<'_> {
         }
     }
 
-    /// The parameters as they are sent and signed, such as `;created=1618884473;keyid="k"`; always in the same order.
+    /// The parameters as they are sent and signed, such as `;created=1618884473;keyid="k"`; always in the same order,
+    /// which is the one that verifiers use which forget the received order.
     ///
     /// # Errors
     /// See [`ParameterError`].
@@ -76,9 +77,9 @@ impl Parameters<'_> {
         let mut out = String::with_capacity(160);
         write_time(ParameterName::Created, self.created, &mut out)?;
         write_time(ParameterName::Expires, self.expires, &mut out)?;
-        write_text(ParameterName::KeyId, self.keyid.as_deref(), &mut out)?;
         write_text(ParameterName::Nonce, self.nonce.as_deref(), &mut out)?;
         write_text(ParameterName::Alg, self.alg.map(Algorithm::name), &mut out)?;
+        write_text(ParameterName::KeyId, self.keyid.as_deref(), &mut out)?;
         write_text(ParameterName::Tag, self.tag.as_deref(), &mut out)?;
         Ok(out)
     }

@@ -1,13 +1,14 @@
 //! Verifying a received signature (RFC 9421, section 3.2).
 
-use countersign_jose::{KeyError, PublicKey};
+use countersign_jose::PublicKey;
 
 use crate::algorithm::Algorithm;
 use crate::base::BaseError;
 use crate::entry::{Entry, InputError};
 use crate::message::Message;
 
-/// Why a signature does not stand.
+/// Why a signature does not stand. A weak key is no case here: a [`PublicKey`] that is too weak cannot be made
+/// ([`KeyError::Weak`](countersign_jose::KeyError::Weak)).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
     /// The entry is in a form that cannot be used.
@@ -28,9 +29,6 @@ pub enum VerifyError {
     /// The signature is not as long as its algorithm makes it.
     #[error("the signature has the wrong length")]
     SignatureLength,
-    /// The key is too weak to verify anything with.
-    #[error("the key is too weak to be trusted")]
-    WeakKey,
     /// The signature does not verify: another key made it, or something it covers was changed.
     #[error("the signature does not verify")]
     BadSignature,
@@ -60,10 +58,7 @@ impl Entry<'_> {
         }
         let base = self.base(message)?;
         key.verify(algorithm.scheme(), base.as_bytes(), self.signature())
-            .map_err(|error| match error {
-                KeyError::Weak => VerifyError::WeakKey,
-                _ => name_bad_signature(algorithm, self.signature()),
-            })
+            .map_err(|_| name_bad_signature(algorithm, self.signature()))
     }
 }
 
