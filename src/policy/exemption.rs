@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::facts::{Counters, Facts};
+use super::facts::Facts;
 
 /// Why a payment passed without the customer's approval. The names are those of the Txn-Token and of receipts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,7 +57,8 @@ pub enum Counter {
 }
 
 impl Counter {
-    const ALL: [Self; 2] = [Self::LowValueCount, Self::LowValueSum];
+    /// Every counter.
+    pub const ALL: [Self; 2] = [Self::LowValueCount, Self::LowValueSum];
 
     /// The name in `@consume`.
     pub fn as_str(self) -> &'static str {
@@ -83,7 +84,7 @@ impl Counter {
             Self::LowValueSum => counters.low_value_sum_minor = before,
         }
         Facts {
-            counters: Some(Counters { ..counters }),
+            counters: Some(counters),
             ..facts
         }
     }

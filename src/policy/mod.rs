@@ -17,10 +17,13 @@ mod engine;
 mod exemption;
 mod facts;
 mod fault;
+mod given;
+mod proof;
 mod remedy;
 mod rule;
 mod sample;
 mod source;
+mod table;
 mod validate;
 
 pub use action::{Action, AdminAction};
@@ -31,4 +34,9 @@ pub use facts::{
     Admin, Approval, Authn, Client, Counters, Device, Facts, Mandate, Network, Payee, Payment, Risk, Route,
 };
 pub use fault::{BundleError, Fault};
+pub use proof::{Proof, Shown, prove};
 pub use remedy::{ApprovalFactor, Remedy, UnknownRemedy};
+pub use table::{CaseResult, Tables};
+
+#[cfg(test)]
+mod tests;
