@@ -172,3 +172,100 @@ fn count_of(number: usize, one: &str, many: &str) -> String {
 fn after(_written: io::Result<()>, code: ExitCode) -> ExitCode {
     code
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn shipped() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("policies")
+    }
+
+    fn report(dir: PathBuf, command: fn(&Path) -> Result<Report, BundleError>) -> Option<Report> {
+        in_folder(&Folder { dir, json: false }, command)
+    }
+
+    /// The shipped folder with one policy file changed.
+    fn changed(file: &str, change: impl Fn(String) -> String) -> tempfile::TempDir {
+        let copy = tempfile::tempdir().unwrap();
+        fs::create_dir(copy.path().join("tests")).unwrap();
+        for folder in ["", "tests"] {
+            for entry in fs::read_dir(shipped().join(folder)).unwrap().map(Result::unwrap) {
+                if entry.file_type().unwrap().is_file() {
+                    fs::copy(entry.path(), copy.path().join(folder).join(entry.file_name())).unwrap();
+                }
+            }
+        }
+        let path = copy.path().join(file);
+        fs::write(&path, change(fs::read_to_string(&path).unwrap())).unwrap();
+        copy
+    }
+
+    #[test]
+    fn shipped_policies_pass_both() {
+        for command in [check, test] {
+            let report = report(shipped(), command).unwrap();
+            assert!(report.good, "{}", report.text);
+            assert_eq!(report.json["version"].as_str().unwrap().len(), 43);
+        }
+    }
+
+    #[test]
+    fn check_names_file_line_and_policy_of_every_fault() {
+        let folder = changed("20-payments.cedar", |text| {
+            text.replace("approve:passkey", "approve:anyhow")
+        });
+        let report = report(folder.path().to_owned(), check).unwrap();
+        assert!(!report.good);
+        assert!(
+            report
+                .text
+                .starts_with("20-payments.cedar:16: policy `payment-needs-approval`: "),
+            "{}",
+            report.text
+        );
+        assert_eq!(report.json["faults"][0]["line"], 16);
+    }
+
+    #[test]
+    fn check_refuses_a_limit_that_is_not_its_condition() {
+        let folder = changed("30-exemptions.cedar", |text| {
+            text.replace("count <= 5\"", "count <= 50\"")
+        });
+        let report = report(folder.path().to_owned(), check).unwrap();
+        assert!(!report.good);
+        assert!(
+            report.text.contains("is not the limit of its condition"),
+            "{}",
+            report.text
+        );
+    }
+
+    #[test]
+    fn test_names_the_cases_that_a_change_breaks() {
+        let folder = changed("30-exemptions.cedar", |text| text.replace("3000", "1000"));
+        let report = report(folder.path().to_owned(), test).unwrap();
+        assert!(!report.good);
+        assert!(
+            report.text.contains("expected permit as low-value"),
+            "{}",
+            report.text
+        );
+        assert!(report.json["failed"].as_u64().unwrap() > 0);
+    }
+
+    #[test]
+    fn a_folder_without_tables_has_passed_no_test() {
+        let folder = changed("00-baseline.cedar", |text| text);
+        fs::remove_dir_all(folder.path().join("tests")).unwrap();
+        assert!(!report(folder.path().to_owned(), test).unwrap().good);
+        assert!(!report(folder.path().to_owned(), check).unwrap().good);
+    }
+
+    #[test]
+    fn no_folder_is_a_usage_fault() {
+        assert!(report(shipped().join("nowhere"), check).is_none());
+    }
+}

@@ -261,6 +261,12 @@ fn read_case(source: &Source, line: usize, shared: &Table, raw: RawCase) -> Resu
             "A challenge has a remedy, a permit may have an exemption, a denial may have alarm = true.";
         return Err(fault("expects what its outcome cannot have".to_owned(), advice));
     }
+    if let Some(name) = raw.absent.iter().find(|name| !shared.contains_key(*name)) {
+        return Err(fault(
+            format!("{name:?} is not in the table's [given]"),
+            "Only what is given can be absent.",
+        ));
+    }
     let given = given(shared, raw.given, &raw.absent).map_err(|error| not_toml(source, line, &error))?;
     let expected = Expected {
         outcome: raw.expect,
