@@ -222,11 +222,11 @@ mod tests {
         assert!(
             report
                 .text
-                .starts_with("20-payments.cedar:16: policy `payment-needs-approval`: "),
+                .starts_with("20-payments.cedar:14: policy `payment-needs-approval`: "),
             "{}",
             report.text
         );
-        assert_eq!(report.json["faults"][0]["line"], 16);
+        assert_eq!(report.json["faults"][0]["line"], 14);
     }
 
     #[test]

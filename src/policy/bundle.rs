@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use cedar_policy::{ActionConstraint, Authorizer, Entities, EntityUid, Policy, PolicySet, Schema};
+use cedar_policy::{ActionConstraint, Authorizer, Entities, EntityUid, Policy, PolicySet};
 
 use super::context::{Question, Vocabulary, for_each_question};
 use super::fault::BundleError;
@@ -117,9 +117,4 @@ fn applies(policy: &Policy, action: &EntityUid, entities: &Entities) -> bool {
         ActionConstraint::Eq(only) => only == *action,
         ActionConstraint::In(any) => any.iter().any(covers),
     }
-}
-
-/// The schema as Cedar reads it, for those who validate.
-pub(super) fn schema_of(text: &str) -> Result<Schema, cedar_policy::CedarSchemaError> {
-    Schema::from_cedarschema_str(text).map(|(schema, _warnings)| schema)
 }

@@ -3,13 +3,12 @@
 
 use std::collections::HashMap;
 
-use cedar_policy::{
-    Context, EntityId, EntityTypeName, EntityUid, ParseErrors, Request, RestrictedExpression as Value,
-};
+use cedar_policy::{Context, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression as Value};
 
 use super::action::Action;
 use super::exemption::ExemptionKind;
 use super::facts::{Approval, Counters, Facts, Mandate, Payee, Payment, Route};
+use super::fault::{BundleError, Fault};
 
 /// What the engine asks: the caller's own action, or whether a payment is exempt from approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,16 +48,16 @@ pub(super) struct Vocabulary {
 }
 
 impl Vocabulary {
-    pub(super) fn new() -> Result<Self, ParseErrors> {
+    pub(super) fn new() -> Result<Self, BundleError> {
         Ok(Self {
-            action: "Action".parse()?,
-            customer: "Customer".parse()?,
-            client: "Client".parse()?,
-            device: "Device".parse()?,
-            route: "Route".parse()?,
-            payee: "Payee".parse()?,
-            admin: "Admin".parse()?,
-            gateway: entity(&"Gateway".parse()?, "countersign"),
+            action: entity_type("Action")?,
+            customer: entity_type("Customer")?,
+            client: entity_type("Client")?,
+            device: entity_type("Device")?,
+            route: entity_type("Route")?,
+            payee: entity_type("Payee")?,
+            admin: entity_type("Admin")?,
+            gateway: entity(&entity_type("Gateway")?, "countersign"),
         })
     }
 
@@ -301,6 +300,11 @@ impl Record {
     fn done(self, name: &'static str) -> Result<Value, MissingFact> {
         Value::new_record(self.0).map_err(|_| MissingFact(name))
     }
+}
+
+fn entity_type(name: &str) -> Result<EntityTypeName, BundleError> {
+    name.parse()
+        .map_err(|error: cedar_policy::ParseErrors| Fault::new("", 0, error.to_string(), "").into())
 }
 
 /// An entity by its parts: the id is data whatever characters it holds, and is never parsed.

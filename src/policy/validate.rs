@@ -7,7 +7,6 @@ use std::sync::Arc;
 use cedar_policy::ffi::DetailedError;
 use cedar_policy::{Entities, Policy, PolicySet, PolicySetError, Schema, ValidationMode, Validator};
 
-use super::bundle::schema_of;
 use super::context::{Question, Vocabulary};
 use super::facts::Facts;
 use super::fault::{BundleError, Fault, line_at};
@@ -26,11 +25,11 @@ pub(super) struct Valid {
 /// Validates all of it and reports all faults together.
 pub(super) fn validate(schema_text: &str, mut sources: Vec<Source>) -> Result<Valid, BundleError> {
     sources.sort_by(|a, b| a.name.cmp(&b.name));
-    let schema = schema_of(schema_text).map_err(|error| {
+    let (schema, _warnings) = Schema::from_cedarschema_str(schema_text).map_err(|error| {
         let detail = DetailedError::from(&error);
-        BundleError::of(vec![cedar_fault(SCHEMA_FILE, schema_text, &detail)])
+        BundleError::of(with_related(SCHEMA_FILE, schema_text, &detail))
     })?;
-    let vocabulary = Vocabulary::new().map_err(internal)?;
+    let vocabulary = Vocabulary::new()?;
     let entities = schema.action_entities().map_err(internal)?;
     let mut faults = schema_fits(&schema, &vocabulary);
     let mut read = Reading::default();

@@ -105,17 +105,26 @@ fn login_comes_before_approval_and_says_why() {
     );
 }
 
+/// Default deny: each file carries its own permits, so leaving one out never opens what it was about.
 #[test]
-fn every_shipped_file_stands_alone_in_denying() {
-    for file in ["00-baseline.cedar", "20-payments.cedar"] {
-        let bundle = shipped_with(file, |_| None);
-        assert!(
-            !matches!(bundle.decide(&facts(Action::Call)), Decision::Permit(_))
-                || file != "00-baseline.cedar"
-        );
-        assert!(
-            !matches!(bundle.decide(&payment(25_000)), Decision::Permit(_)),
-            "{file}"
-        );
+fn leaving_a_file_out_opens_nothing_it_was_about() {
+    let admin = Facts {
+        admin: Some(Admin {
+            name: "ada",
+            roles: &["operator", "custodian"],
+        }),
+        ..facts(Action::Admin(AdminAction::KeysRotate))
+    };
+    for (file, facts) in [
+        ("00-baseline.cedar", facts(Action::Read)),
+        ("10-login.cedar", facts(Action::Login)),
+        (
+            "20-payments.cedar",
+            approved(payment(1250), ApprovalFactor::Passkey),
+        ),
+        ("40-admin.cedar", admin),
+    ] {
+        permit(shipped().decide(&facts));
+        denial(shipped_with(file, |_| None).decide(&facts));
     }
 }
