@@ -2,8 +2,12 @@
 
 pub mod answer;
 pub mod base;
+pub mod cli;
+pub mod config;
 pub mod edge;
 pub mod keys;
+pub mod pki;
+pub mod policy;
 pub mod server;
 pub mod store;
 pub mod telemetry;
