@@ -1,6 +1,7 @@
 //! The facts a decision rests on, as plain borrowed values. The gate gathers them; this module reads no clock,
 //! no store and no request.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use super::action::Action;
@@ -8,8 +9,9 @@ use super::remedy::ApprovalFactor;
 
 /// Everything the policies may know about one request.
 ///
-/// [`Facts::new`] starts with nothing proven, so a fact that nobody gathered never opens anything.
-#[derive(Clone, Copy, Debug)]
+/// [`Facts::new`] starts with nothing proven, so a fact that nobody gathered never opens anything. Facts name the
+/// customer, their payee and their address, so their `Debug` says only what is asked.
+#[derive(Clone, Copy)]
 pub struct Facts<'a> {
     /// What is asked.
     pub action: Action,
@@ -66,6 +68,14 @@ impl<'a> Facts<'a> {
     }
 }
 
+impl fmt::Debug for Facts<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Facts")
+            .field("action", &self.action)
+            .finish_non_exhaustive()
+    }
+}
+
 /// An administrator, known by their client certificate.
 #[derive(Clone, Copy, Debug)]
 pub struct Admin<'a> {
@@ -105,7 +115,7 @@ pub struct Route<'a> {
 }
 
 /// The payment of the intent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Payment<'a> {
     /// The amount in minor units of its currency. Above 2^63 - 1 policies read 2^63 - 1.
     pub amount_minor: u64,
@@ -116,7 +126,7 @@ pub struct Payment<'a> {
 }
 
 /// The receiver of a payment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Payee<'a> {
     /// The account as the intent names it (normalised).
     pub id: &'a str,
@@ -140,7 +150,7 @@ pub struct Authn<'a> {
 }
 
 /// Where the request came from.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Network<'a> {
     /// The peer's address.
     pub ip: Option<IpAddr>,

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use cedar_policy::{ActionConstraint, Effect, Policy};
+use cedar_policy::{ActionConstraint, Effect, EntityUid, Policy};
 
+use super::context::Question;
 use super::decision::PolicyId;
 use super::exemption::{Consumption, ExemptionKind};
 use super::fault::Fault;
@@ -34,12 +35,15 @@ pub(super) enum Part {
     },
 }
 
+/// Problems and advice, still without a place.
+pub(super) type Found = Vec<(String, &'static str)>;
+
 const ANNOTATIONS: [&str; 5] = ["id", "reason", "remedy", "exemption", "consume"];
 const LONGEST_ID: usize = 64;
 const REASON_CHARACTERS: std::ops::RangeInclusive<usize> = 10..=200;
 
 /// Reads the annotations of one policy; every fault goes to `faults`, without place, which the caller knows.
-pub(super) fn read(policy: &Policy, faults: &mut Vec<(String, &'static str)>) -> Option<(PolicyId, Part)> {
+pub(super) fn read(policy: &Policy, faults: &mut Found) -> Option<(PolicyId, Part)> {
     let before = faults.len();
     for (name, _) in policy
         .annotations()
@@ -68,7 +72,7 @@ pub(super) fn placed(file: &str, line: usize, policy: Option<&str>, found: (Stri
     }
 }
 
-fn id(policy: &Policy, faults: &mut Vec<(String, &'static str)>) -> Option<PolicyId> {
+fn id(policy: &Policy, faults: &mut Found) -> Option<PolicyId> {
     let advice = "Write @id(\"some-name\"): small letters, digits and hyphens, at most 64.";
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     match policy.annotation("id") {
@@ -81,13 +85,45 @@ fn id(policy: &Policy, faults: &mut Vec<(String, &'static str)>) -> Option<Polic
     None
 }
 
-fn permit(policy: &Policy, faults: &mut Vec<(String, &'static str)>) -> Option<Part> {
+fn permit(policy: &Policy, faults: &mut Found) -> Option<Part> {
     if policy.annotation("remedy").is_some() || policy.annotation("reason").is_some() {
         faults.push((
             "a permit carries @reason or @remedy".to_owned(),
             "Only a forbid refuses, and so only a forbid explains or cures.",
         ));
     }
+    let actions = permitted_actions(policy, faults)?;
+    let reaches = |name: &str| actions.iter().any(|action| action.id().unescaped() == name);
+    if ["pay", "approve", "exempt"].into_iter().any(reaches) && !policy.has_non_scope_constraint() {
+        faults.push((
+            "permits whatever is asked, without any condition".to_owned(),
+            "Add a `when { … }`: nothing about money is permitted unconditionally.",
+        ));
+    }
+    let (exempts, alone) = (reaches("exempt"), actions.len() == 1);
+    let fault = match (policy.annotation("exemption"), policy.annotation("consume")) {
+        (Some(kind), consume) if exempts && alone => return exempting(kind, consume, faults),
+        (None, None) if !exempts => return Some(Part::Permits),
+        (Some(_), _) => (
+            "has @exemption but is not for the action `exempt` alone",
+            "Write `action == Action::\"exempt\"`.",
+        ),
+        (None, _) if exempts => (
+            "permits `exempt` without saying which exemption",
+            "Add @exemption(\"low-value\") or another known kind.",
+        ),
+        (None, _) => (
+            "has @consume without @exemption",
+            "Only an exemption uses a counter up.",
+        ),
+    };
+    faults.push((fault.0.to_owned(), fault.1));
+    None
+}
+
+/// The actions a permit names. All of them, by name: one for every action would cover those added later, and a group
+/// would carry it past the rules about money.
+fn permitted_actions(policy: &Policy, faults: &mut Found) -> Option<Vec<EntityUid>> {
     let actions = match policy.action_constraint() {
         ActionConstraint::Eq(action) => vec![action],
         ActionConstraint::In(actions) => actions,
@@ -99,42 +135,17 @@ fn permit(policy: &Policy, faults: &mut Vec<(String, &'static str)>) -> Option<P
             return None;
         }
     };
-    let reaches = |name: &str| actions.iter().any(|action| action.id().unescaped() == name);
-    if ["pay", "approve", "exempt"].into_iter().any(reaches) && !policy.has_non_scope_constraint() {
+    let asked = |action: &EntityUid| Question::all().any(|known| known.as_str() == action.id().unescaped());
+    if !actions.iter().all(asked) {
         faults.push((
-            "permits whatever is asked, without any condition".to_owned(),
-            "Add a `when { … }`: nothing about money is permitted unconditionally.",
+            "permits an action the gateway never asks about, or a group of actions".to_owned(),
+            "Name each action itself.",
         ));
     }
-    let exempts = actions.len() == 1 && reaches("exempt");
-    match (policy.annotation("exemption"), exempts) {
-        (Some(kind), true) => exempting(kind, policy.annotation("consume"), faults),
-        (None, false) if policy.annotation("consume").is_none() => Some(Part::Permits),
-        (None, false) => {
-            faults.push((
-                "has @consume without @exemption".to_owned(),
-                "Only an exemption uses a counter up.",
-            ));
-            None
-        }
-        (None, true) => {
-            faults.push((
-                "permits `exempt` without saying which exemption".to_owned(),
-                "Add @exemption(\"low-value\") or another known kind.",
-            ));
-            None
-        }
-        (Some(_), false) => {
-            faults.push((
-                "has @exemption but is not for the action `exempt` alone".to_owned(),
-                "Write `action == Action::\"exempt\"`.",
-            ));
-            None
-        }
-    }
+    Some(actions)
 }
 
-fn exempting(kind: &str, consume: Option<&str>, faults: &mut Vec<(String, &'static str)>) -> Option<Part> {
+fn exempting(kind: &str, consume: Option<&str>, faults: &mut Found) -> Option<Part> {
     let known = ExemptionKind::named(kind);
     if known.is_none() {
         faults.push((
@@ -155,7 +166,7 @@ fn exempting(kind: &str, consume: Option<&str>, faults: &mut Vec<(String, &'stat
     })
 }
 
-fn forbid(policy: &Policy, faults: &mut Vec<(String, &'static str)>) -> Option<Part> {
+fn forbid(policy: &Policy, faults: &mut Found) -> Option<Part> {
     if policy.annotation("exemption").is_some() || policy.annotation("consume").is_some() {
         faults.push((
             "a forbid carries @exemption or @consume".to_owned(),

@@ -94,7 +94,7 @@ impl Reading {
     }
 
     fn policy(&mut self, file: &Arc<str>, line: usize, policy: &Policy, faults: &mut Vec<Fault>) {
-        let mut found = Vec::new();
+        let mut found = rule::Found::new();
         let read = rule::read(policy, &mut found);
         let named = policy.annotation("id");
         faults.extend(

@@ -394,3 +394,9 @@ fn a_bundle_can_be_shared_between_threads() {
     fn shareable<T: Send + Sync + 'static>(_: &T) {}
     shareable(&shipped());
 }
+
+#[test]
+fn facts_print_what_is_asked_and_nobody_it_is_about() {
+    let shown = format!("{:?}", payment(12_345));
+    assert_eq!(shown, "Facts { action: Pay, .. }");
+}

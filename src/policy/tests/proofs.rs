@@ -218,3 +218,16 @@ fn tables_that_mean_nothing_are_refused_with_their_line() {
     }
     assert!(table_error("").contains("holds no [[case]]"));
 }
+
+#[test]
+fn the_table_in_the_documentation_holds() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/policies.md")).unwrap();
+    let table = text
+        .split("```toml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .unwrap();
+    let results = Tables::load(folder("", table).path()).unwrap().run(&shipped());
+    assert_eq!(results.len(), 2);
+    assert!(results.iter().all(|case| case.problem.is_none()), "{results:?}");
+}

@@ -115,11 +115,25 @@ fn permits_name_their_actions_and_money_needs_a_condition() {
     );
 }
 
+/// A group would carry a permit past the rule that money needs a condition.
+#[test]
+fn permits_name_no_groups() {
+    let schema = shipped_schema().replace(
+        "action pay, exempt applies",
+        "action pay, exempt in [money] applies",
+    );
+    let group = r#"@id("pay") permit (principal, action in Action::"money", resource);"#;
+    let sources = vec![("10-test.cedar".to_owned(), group.to_owned())];
+    let error = Bundle::from_sources(sources, &format!("action money;\n{schema}")).unwrap_err();
+    assert!(error.to_string().contains("a group of actions"), "{error}");
+}
+
 #[test]
 fn exemptions_say_which_they_are_and_stand_alone() {
     let exempt = r#"permit (principal, action == Action::"exempt", resource) when { context.amount < 1 };"#;
     let both = r#"permit (principal, action in [Action::"exempt", Action::"pay"], resource) when { context.amount < 1 };"#;
     refused(&format!("@id(\"e\") {exempt}"), "without saying which exemption");
+    refused(&format!("@id(\"e\") {both}"), "without saying which exemption");
     refused(
         &format!("@id(\"e\") @exemption(\"because\") {exempt}"),
         "is not an exemption",
@@ -162,10 +176,9 @@ fn validation_is_strict() {
         );
         assert!(fault.line >= 3, "{fault}");
     }
-    refused(
-        r#"@id("x") permit (principal, action == Action::"fly", resource) when { 1 == 1 };"#,
-        "fly",
-    );
+    let fly = r#"@id("x") @reason("Nobody flies here.")
+        forbid (principal, action == Action::"fly", resource) when { 1 == 1 };"#;
+    refused(fly, "fly");
 }
 
 #[test]
@@ -273,4 +286,18 @@ fn a_file_larger_than_any_policy_is_refused_unread() {
             .to_string()
             .contains("larger than")
     );
+}
+
+#[test]
+fn the_policies_in_the_documentation_are_valid() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/policies.md")).unwrap();
+    let examples: Vec<_> = text
+        .split("```cedar\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert_eq!(examples.len(), 2);
+    for example in examples {
+        assert_eq!(faults(example), []);
+    }
 }
