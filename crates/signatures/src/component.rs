@@ -127,7 +127,9 @@ impl<'a> Component<'a> {
             .parameters
             .iter()
             .any(|present| present.name() == parameter.name());
-        self.parameters.push(parameter);
+        if new {
+            self.parameters.push(parameter);
+        }
         new
     }
 

@@ -1,9 +1,10 @@
 //! Structured fields (RFC 9651) as signatures need them: strict serialisation of a whole field or of one member.
 
+use std::convert::Infallible;
+
 use http::HeaderValue;
 use sfv::visitor::{DictionaryVisitor, EntryVisitor, InnerListVisitor, ItemVisitor, ParameterVisitor};
 use sfv::{BareItemFromInput, Dictionary, FieldType as _, Item, ItemSerializer, KeyRef, List, Parser};
-use std::convert::Infallible;
 
 /// The three forms of a structured field (RFC 9651, section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,5 +217,62 @@ impl<'de> ParameterVisitor<'de> for Writer<'_> {
 
     fn finish(self) -> Result<Self::Out, Self::Error> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::{FieldType, MemberError, write_member};
+
+    fn strict(form: FieldType, lines: &[&'static str]) -> Option<String> {
+        let lines: Vec<_> = lines.iter().map(|line| HeaderValue::from_static(line)).collect();
+        let mut out = String::new();
+        form.write(lines.iter(), &mut out).map(|()| out)
+    }
+
+    fn member(key: &str, lines: &[&'static str]) -> Result<String, MemberError> {
+        let lines: Vec<_> = lines.iter().map(|line| HeaderValue::from_static(line)).collect();
+        let mut out = String::new();
+        write_member(lines.iter(), key, &mut out).map(|()| out)
+    }
+
+    /// The example of RFC 9421, section 2.1.1.
+    #[test]
+    fn a_dictionary_is_serialised_strictly() {
+        let written = strict(FieldType::Dictionary, &["a=1,    b=2;x=1;y=2,   c=(a   b   c)"]).unwrap();
+        assert_eq!(written, "a=1, b=2;x=1;y=2, c=(a b c)");
+        let written = strict(FieldType::Dictionary, &["a=?1", "b=01.50"]).unwrap();
+        assert_eq!(written, "a, b=1.5");
+    }
+
+    #[test]
+    fn items_and_lists_are_serialised_strictly_or_not_at_all() {
+        assert_eq!(strict(FieldType::Item, &[" \"k\";  a "]).unwrap(), "\"k\";a");
+        assert_eq!(
+            strict(FieldType::List, &["a,b", "(c  d)"]).unwrap(),
+            "a, b, (c d)"
+        );
+        assert_eq!(strict(FieldType::Item, &["a, b"]), None);
+        assert_eq!(strict(FieldType::Dictionary, &["\"a\""]), None);
+    }
+
+    #[test]
+    fn members_are_serialised_strictly_whatever_their_form() {
+        let lines = [
+            "a=(\"x\";sf   \"y\");created=1;tag=\"a\\\"b\"",
+            "b=:AA==:;q, c, d=@5",
+        ];
+        assert_eq!(
+            member("a", &lines).unwrap(),
+            "(\"x\";sf \"y\");created=1;tag=\"a\\\"b\""
+        );
+        assert_eq!(member("b", &lines).unwrap(), ":AA==:;q");
+        assert_eq!(member("c", &lines).unwrap(), "?1");
+        assert_eq!(member("d", &lines).unwrap(), "@5");
+        assert_eq!(member("e", &lines), Err(MemberError::Missing));
+        assert_eq!(member("a", &["a=1", "a=2"]), Err(MemberError::Repeated));
+        assert_eq!(member("a", &["a=1", "b=("]), Err(MemberError::NotADictionary));
     }
 }

@@ -17,6 +17,9 @@ pub const CONTENT_DIGEST: HeaderName = HeaderName::from_static("content-digest")
 /// `Repr-Digest`: over the whole selected representation.
 pub const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 
+/// The most digests one field may list. RFC 9530 registers eight algorithms.
+const MAX_MEMBERS: usize = 16;
+
 /// Which of the two fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DigestField {
@@ -32,7 +35,7 @@ pub enum DigestError {
     /// There is no such field.
     #[error("the digest field is missing")]
     Missing,
-    /// Not a dictionary of byte sequences, a repeated key, or a digest of the wrong length.
+    /// Not a dictionary of byte sequences, a repeated key, a digest of the wrong length, or more than 16 digests.
     #[error("the digest field is malformed")]
     Malformed,
     /// Neither `sha-256` nor `sha-512` is listed.
@@ -170,8 +173,10 @@ impl<'a> DictionaryVisitor<'a> for DigestVisitor<'_, 'a> {
     fn entry(&mut self, key: &'a KeyRef) -> Result<impl EntryVisitor<'a>, Infallible> {
         let key = key.as_str();
         // Which of two values counts differs between readers.
-        self.0.malformed |= self.0.keys.contains(&key);
-        self.0.keys.push(key);
+        self.0.malformed |= self.0.keys.contains(&key) || self.0.keys.len() == MAX_MEMBERS;
+        if !self.0.malformed {
+            self.0.keys.push(key);
+        }
         Ok(MemberVisitor {
             key,
             read: &mut *self.0,

@@ -8,7 +8,7 @@ use sfv::visitor::{
 };
 use sfv::{BareItemFromInput, KeyRef, StringRef};
 
-use super::{MAX_LABELS, ParseError};
+use super::signatures::{MAX_LABELS, ParseError};
 use crate::component::{Component, ComponentParameter};
 use crate::entry::{Entry, InputError, MAX_COMPONENTS};
 use crate::parameters::ParameterName;

@@ -200,6 +200,20 @@ fn a_repeated_algorithm_is_malformed() {
     assert_eq!(verify_content_digest(&headers, BODY), Err(DigestError::Malformed));
 }
 
+/// A field with very many members must not cost more than reading it.
+#[test]
+fn too_many_digests_are_malformed() {
+    let members = |count: usize| {
+        let listed: Vec<_> = (1..count).map(|n| format!("x{n}=:AA==:")).collect();
+        with_digest(&format!("{SHA256}, {}", listed.join(", ")))
+    };
+    assert_eq!(verify_content_digest(&members(16), BODY), Ok(()));
+    assert_eq!(
+        verify_content_digest(&members(17), BODY),
+        Err(DigestError::Malformed)
+    );
+}
+
 /// DIG-02: hashed while the body arrives, compared at its end.
 #[test]
 fn a_body_can_be_checked_while_it_arrives() {

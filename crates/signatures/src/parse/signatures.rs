@@ -1,13 +1,11 @@
-//! Reading `Signature-Input` and `Signature` (RFC 9421, section 4).
-
-mod visitor;
+//! The two fields as one set of entries, and how one of them is chosen.
 
 use http::HeaderMap;
 use sfv::Parser;
 
+use super::visitor::{InputVisitor, SignatureVisitor};
 use crate::entry::Entry;
 use crate::{SIGNATURE, SIGNATURE_INPUT};
-use visitor::{InputVisitor, SignatureVisitor};
 
 /// The most labels a message may carry: every signature costs its reader work.
 pub const MAX_LABELS: usize = 8;
