@@ -38,7 +38,9 @@ pub struct Edge {
 
 impl std::fmt::Debug for Edge {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Edge").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("Edge")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 
@@ -54,10 +56,23 @@ pub struct OpenDoor {
     pub serve: Arc<dyn Serve>,
 }
 
+impl std::fmt::Debug for OpenDoor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpenDoor")
+            .field("door", &self.door)
+            .field("listener", &self.listener)
+            .finish_non_exhaustive()
+    }
+}
+
 /// How connections of one listener are treated.
 #[derive(Clone)]
 enum Treatment {
-    Gate { door: Door, tls: TlsAcceptor, serve: Arc<dyn Serve> },
+    Gate {
+        door: Door,
+        tls: TlsAcceptor,
+        serve: Arc<dyn Serve>,
+    },
     Operations(axum::Router),
 }
 
@@ -80,6 +95,24 @@ impl Edge {
             metrics,
             room,
         })
+    }
+
+    /// Another edge with the same limits and an end of its own: the operations listener stays open while doors drain.
+    #[must_use]
+    pub fn beside(&self) -> Arc<Self> {
+        Self::new(
+            self.limits.clone(),
+            Drain::default(),
+            Arc::clone(&self.clock),
+            Arc::clone(&self.entropy),
+            self.metrics.clone(),
+        )
+    }
+
+    /// What ends it.
+    #[must_use]
+    pub const fn drain(&self) -> &Drain {
+        &self.drain
     }
 
     /// Opens a door: from now on its connections are accepted, on the runtime that calls.
@@ -106,7 +139,8 @@ impl Edge {
     fn accept_all(self: &Arc<Self>, listener: Listener, treatment: &Treatment) -> io::Result<()> {
         for socket in listener.into_sockets()? {
             let (edge, treatment) = (Arc::clone(self), treatment.clone());
-            self.drain.spawn(async move { edge.accept(socket, treatment).await });
+            self.drain
+                .spawn(async move { edge.accept(socket, treatment).await });
         }
         Ok(())
     }
@@ -247,10 +281,14 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 /// The cause of a failed handshake, as one of a few words.
 fn handshake_cause(error: &io::Error) -> &'static str {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let inner = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match inner {
         None => "connection",
-        Some(rustls::Error::NoCertificatesPresented | rustls::Error::InvalidCertificate(_)) => "client-certificate",
+        Some(rustls::Error::NoCertificatesPresented | rustls::Error::InvalidCertificate(_)) => {
+            "client-certificate"
+        }
         Some(rustls::Error::PeerIncompatible(_) | rustls::Error::NoApplicationProtocol) => "incompatible",
         Some(rustls::Error::AlertReceived(_)) => "alert",
         Some(rustls::Error::General(_)) => "name-unknown",
@@ -263,7 +301,10 @@ fn facts(door: Door, peer: SocketAddr, tls: &rustls::ServerConnection) -> Connec
     Connection {
         door,
         peer,
-        tls_version: tls.protocol_version().and_then(|version| version.as_str()).unwrap_or("unknown"),
+        tls_version: tls
+            .protocol_version()
+            .and_then(|version| version.as_str())
+            .unwrap_or("unknown"),
         group: tls
             .negotiated_key_exchange_group()
             .and_then(|group| group.name().as_str())

@@ -58,7 +58,9 @@ fn dns_names(certificate: &CertificateDer<'_>) -> Result<Vec<String>, TlsError> 
     let alternatives = parsed
         .subject_alternative_name()
         .map_err(|error| TlsError::Certificate(error.to_string()))?;
-    let names = alternatives.iter().flat_map(|extension| &extension.value.general_names);
+    let names = alternatives
+        .iter()
+        .flat_map(|extension| &extension.value.general_names);
     Ok(names
         .filter_map(|name| match name {
             GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
@@ -140,7 +142,11 @@ mod tests {
     fn certificate(names: &[&str]) -> ServerCertificate {
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
         let made = rcgen::generate_simple_self_signed(names).unwrap();
-        ServerCertificate::from_pem(made.cert.pem().as_bytes(), made.signing_key.serialize_pem().as_bytes()).unwrap()
+        ServerCertificate::from_pem(
+            made.cert.pem().as_bytes(),
+            made.signing_key.serialize_pem().as_bytes(),
+        )
+        .unwrap()
     }
 
     /// TLS-07
@@ -149,12 +155,20 @@ mod tests {
         let (pay, wild) = (certificate(&["pay.example"]), certificate(&["*.bank.example"]));
         let table = Table::new(&[pay.clone(), wild.clone()]).unwrap();
         let is = |asked, expected: &ServerCertificate| {
-            table.find(asked).is_some_and(|found| Arc::ptr_eq(&found, &expected.key))
+            table
+                .find(asked)
+                .is_some_and(|found| Arc::ptr_eq(&found, &expected.key))
         };
         assert!(is(None, &pay));
         assert!(is(Some("PAY.example"), &pay));
         assert!(is(Some("api.bank.example"), &wild));
-        for unknown in ["other.example", "bank.example", "a.b.bank.example", "pay.example.evil.example", ""] {
+        for unknown in [
+            "other.example",
+            "bank.example",
+            "a.b.bank.example",
+            "pay.example.evil.example",
+            "",
+        ] {
             assert!(table.find(Some(unknown)).is_none(), "{unknown}");
         }
     }
@@ -174,7 +188,12 @@ mod tests {
     fn what_is_no_certificate_or_key_is_refused() {
         let made = rcgen::generate_simple_self_signed(vec!["one.example".to_owned()]).unwrap();
         let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
-        for (chain, key) in [("", key.as_str()), (key.as_str(), key.as_str()), (chain.as_str(), ""), (chain.as_str(), "x")] {
+        for (chain, key) in [
+            ("", key.as_str()),
+            (key.as_str(), key.as_str()),
+            (chain.as_str(), ""),
+            (chain.as_str(), "x"),
+        ] {
             assert!(ServerCertificate::from_pem(chain.as_bytes(), key.as_bytes()).is_err());
         }
         assert!(matches!(Certificates::new(&[]), Err(TlsError::NoCertificate)));

@@ -33,7 +33,11 @@ impl TrustAnchors {
         })
     }
 
-    fn verifier(&self, optional: bool, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    fn verifier(
+        &self,
+        optional: bool,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
         let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::clone(&self.roots), provider);
         if !self.revocation_lists.is_empty() {
             builder = builder
@@ -85,7 +89,10 @@ pub enum ClientAuthentication {
 }
 
 impl ClientAuthentication {
-    pub(super) fn verifier(&self, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    pub(super) fn verifier(
+        &self,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
         match self {
             Self::None => Ok(WebPkiClientVerifier::no_client_auth()),
             Self::Optional(anchors) => anchors.verifier(true, provider),

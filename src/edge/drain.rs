@@ -53,18 +53,25 @@ impl Drain {
         let aborted = self.work.len();
         self.aborted.cancel();
         if tokio::time::timeout(ABORT_TIME, self.work.wait()).await.is_err() {
-            tracing::error!(left = self.work.len(), "tasks did not stop when they were dropped");
+            tracing::error!(
+                left = self.work.len(),
+                "tasks did not stop when they were dropped"
+            );
         }
         Drained { aborted }
     }
 
     /// Runs `task` as work that a drain waits for, and drops it at the deadline; then its output is `None`.
-    pub(super) fn spawn<T>(&self, task: impl Future<Output = T> + Send + 'static) -> tokio::task::JoinHandle<Option<T>>
+    pub(super) fn spawn<T>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<Option<T>>
     where
         T: Send + 'static,
     {
         let aborted = self.aborted.clone();
-        self.work.spawn(async move { aborted.run_until_cancelled(task).await })
+        self.work
+            .spawn(async move { aborted.run_until_cancelled(task).await })
     }
 }
 
@@ -77,7 +84,10 @@ mod tests {
         let drain = Drain::default();
         let inside = drain.clone();
         let task = drain.spawn(async move { inside.begun().await });
-        assert_eq!(drain.finish(Duration::from_secs(60)).await, Drained { aborted: 0 });
+        assert_eq!(
+            drain.finish(Duration::from_secs(60)).await,
+            Drained { aborted: 0 }
+        );
         assert_eq!(task.await.unwrap(), Some(()));
     }
 
@@ -85,7 +95,10 @@ mod tests {
     async fn work_that_does_not_end_is_dropped_at_the_deadline() {
         let drain = Drain::default();
         let task = drain.spawn(std::future::pending::<()>());
-        assert_eq!(drain.finish(Duration::from_millis(1)).await, Drained { aborted: 1 });
+        assert_eq!(
+            drain.finish(Duration::from_millis(1)).await,
+            Drained { aborted: 1 }
+        );
         assert_eq!(task.await.unwrap(), None);
     }
 }

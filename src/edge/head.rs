@@ -35,7 +35,8 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<(), Refusal> {
         return Err(Refusal::Fault(fault));
     }
     if request.headers().contains_key(UPGRADE) {
-        let fault = Fault::new(Code::RequestMalformed).detail("This gateway does not change protocols; leave out Upgrade.");
+        let fault = Fault::new(Code::RequestMalformed)
+            .detail("This gateway does not change protocols; leave out Upgrade.");
         return Err(Refusal::Fault(fault));
     }
     let mut expectations = request.headers().get_all(EXPECT).iter();
@@ -58,7 +59,11 @@ fn check_host<B>(request: &Request<B>) -> Result<(), Refusal> {
         (Some(host), None) => !host.is_empty(),
         (None, None) => request.version() == Version::HTTP_2 && authority.is_some(),
     };
-    if well_formed { Ok(()) } else { Err(Code::RequestMalformed.into()) }
+    if well_formed {
+        Ok(())
+    } else {
+        Err(Code::RequestMalformed.into())
+    }
 }
 
 /// HTTP-11. hyper's own bounds lie above these, because what it refuses gets no problem document.
@@ -135,11 +140,18 @@ mod tests {
     /// HTTP-04, H2-02
     #[test]
     fn a_request_names_exactly_one_authority() {
-        let second = |host: &'static str| Request::get("https://pay.example/").version(Version::HTTP_2).header(HOST, host);
+        let second = |host: &'static str| {
+            Request::get("https://pay.example/")
+                .version(Version::HTTP_2)
+                .header(HOST, host)
+        };
         assert_eq!(code(Request::get("/")), "request-malformed");
         assert_eq!(code(get("/").header(HOST, "pay.example")), "request-malformed");
         assert_eq!(code(Request::get("/").header(HOST, "")), "request-malformed");
-        assert_eq!(code(Request::get("https://pay.example/").version(Version::HTTP_2)), "ok");
+        assert_eq!(
+            code(Request::get("https://pay.example/").version(Version::HTTP_2)),
+            "ok"
+        );
         assert_eq!(code(second("pay.example")), "ok");
         assert_eq!(code(second("other.example")), "request-malformed");
     }
@@ -152,6 +164,9 @@ mod tests {
         let many = |count| (1..count).fold(get("/"), |request, n| request.header(format!("x-{n}"), "1"));
         assert_eq!(code(many(HEADER_COUNT)), "ok");
         assert_eq!(code(many(HEADER_COUNT + 1)), "headers-too-large");
-        assert_eq!(code(get("/").header("x", "a".repeat(HEADER_BYTES))), "headers-too-large");
+        assert_eq!(
+            code(get("/").header("x", "a".repeat(HEADER_BYTES))),
+            "headers-too-large"
+        );
     }
 }

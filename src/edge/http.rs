@@ -64,7 +64,11 @@ pub(super) enum Protocol {
 
 impl Protocol {
     pub(super) fn negotiated(alpn: Option<&[u8]>) -> Self {
-        if alpn == Some(b"h2") { Self::Http2 } else { Self::Http1 }
+        if alpn == Some(b"h2") {
+            Self::Http2
+        } else {
+            Self::Http1
+        }
     }
 }
 

@@ -28,7 +28,8 @@ fn advice(error: &io::Error) -> String {
             "the port is already taken; stop the program that holds it, or choose another port".to_owned()
         }
         ErrorKind::PermissionDenied => {
-            "ports below 1024 need a privilege (CAP_NET_BIND_SERVICE); grant it, or choose a higher port".to_owned()
+            "ports below 1024 need a privilege (CAP_NET_BIND_SERVICE); grant it, or choose a higher port"
+                .to_owned()
         }
         ErrorKind::AddrNotAvailable => "this machine has no such address; use one of its own".to_owned(),
         _ => error.to_string(),
@@ -173,13 +174,24 @@ mod tests {
     fn a_free_port_is_the_same_on_both_loopback_addresses() {
         let listener = Listener::bind("[server] listen", &loopback(0)).unwrap();
         assert_ne!(listener.port(), 0);
-        assert!(listener.addresses().iter().all(|address| address.port() == listener.port()));
+        assert!(
+            listener
+                .addresses()
+                .iter()
+                .all(|address| address.port() == listener.port())
+        );
     }
 
     #[test]
     fn an_address_of_another_machine_is_refused() {
         // TEST-NET-1 (RFC 5737) is nobody's.
-        let error = Listener::bind("[server] admin_listen", &["192.0.2.1:9443".parse().unwrap()]).unwrap_err();
-        assert!(error.to_string().contains("192.0.2.1:9443 ([server] admin_listen)"), "{error}");
+        let error =
+            Listener::bind("[server] admin_listen", &["192.0.2.1:9443".parse().unwrap()]).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("192.0.2.1:9443 ([server] admin_listen)"),
+            "{error}"
+        );
     }
 }

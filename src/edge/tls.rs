@@ -59,7 +59,9 @@ pub fn server_config(
     config.session_storage = Arc::new(NoServerSessionStorage {});
     match clients {
         ClientAuthentication::None => config.ticketer = Ticketer::new()?,
-        ClientAuthentication::Optional(_) | ClientAuthentication::Required(_) => config.send_tls13_tickets = 0,
+        ClientAuthentication::Optional(_) | ClientAuthentication::Required(_) => {
+            config.send_tls13_tickets = 0
+        }
     }
     Ok(Arc::new(config))
 }

@@ -120,15 +120,29 @@ mod tests {
         });
         let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
         assert_eq!(text.matches('\n').count(), 1, "{text:?}");
-        assert!(!text.contains('\u{1b}') && !text.contains('\r') && !text.contains('\u{202e}'), "{text:?}");
-        assert!(text.contains("asked\\u{a}for") && text.contains("path=/x\\u{d}\\u{a}INFO forged"), "{text:?}");
+        assert!(
+            !text.contains('\u{1b}') && !text.contains('\r') && !text.contains('\u{202e}'),
+            "{text:?}"
+        );
+        assert!(
+            text.contains("asked\\u{a}for") && text.contains("path=/x\\u{d}\\u{a}INFO forged"),
+            "{text:?}"
+        );
     }
 
     #[test]
     fn the_argument_wins_over_the_environment_and_nonsense_is_named() {
-        assert_eq!(filter_from(Some("debug"), Some("trace")).unwrap().to_string(), "debug");
+        assert_eq!(
+            filter_from(Some("debug"), Some("trace")).unwrap().to_string(),
+            "debug"
+        );
         assert_eq!(filter_from(None, Some("trace")).unwrap().to_string(), "trace");
-        assert!(filter_from(None, Some("")).unwrap().to_string().contains("countersign=info"));
+        assert!(
+            filter_from(None, Some(""))
+                .unwrap()
+                .to_string()
+                .contains("countersign=info")
+        );
         let error = filter_from(Some("countersign=shouting"), None).unwrap_err();
         assert!(error.to_string().contains("countersign=shouting"), "{error}");
     }

@@ -62,7 +62,8 @@ table! {
 
 /// Buckets of all histograms, in seconds: from a cached verification to a backend at its deadline.
 const SECONDS: &[f64] = &[
-    0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+    0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+    30.0,
 ];
 
 const METADATA: Metadata<'static> = Metadata::new("countersign", Level::INFO, None);
@@ -237,7 +238,11 @@ mod tests {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
         drop(held);
-        assert!(metrics.render().contains(r#"countersign_connections{door="public"} 0"#));
+        assert!(
+            metrics
+                .render()
+                .contains(r#"countersign_connections{door="public"} 0"#)
+        );
     }
 
     #[test]

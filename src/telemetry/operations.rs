@@ -20,7 +20,11 @@ pub fn operations(metrics: Metrics, health: Arc<Health>) -> Router {
 }
 
 async fn render(State(metrics): State<Metrics>) -> Response {
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render()).into_response()
+    (
+        [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        metrics.render(),
+    )
+        .into_response()
 }
 
 async fn readiness(State(health): State<Arc<Health>>) -> Response {
@@ -54,8 +58,14 @@ mod tests {
         assert_eq!(status, StatusCode::OK);
         assert!(body.contains(r#""development":true"#), "{body}");
         health.drain();
-        assert_eq!(get_path(&router, "/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(get_path(&router, "/livez").await, (StatusCode::OK, "ok\n".to_owned()));
+        assert_eq!(
+            get_path(&router, "/readyz").await.0,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
+        assert_eq!(
+            get_path(&router, "/livez").await,
+            (StatusCode::OK, "ok\n".to_owned())
+        );
         assert!(get_path(&router, "/metrics").await.1.contains("# HELP"));
     }
 

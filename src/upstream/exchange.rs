@@ -1,0 +1,172 @@
+//! One request and its answer on one connection.
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
+
+use super::connect::Connected;
+use super::send::{Answer, SendError};
+
+/// Most bytes of an answer that is too large which are still read, to record its digest (design 6).
+const DIGESTED_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// A request as it goes on the wire, and the bounds of its exchange.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub(super) method: Method,
+    /// Path and query, as authorised.
+    pub(super) target: Uri,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    pub(super) deadline: Instant,
+    pub(super) answer_limit: usize,
+}
+
+impl Outgoing {
+    fn request(&self) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(self.body.clone()));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.target.clone();
+        *request.headers_mut() = self.headers.clone();
+        request
+    }
+}
+
+/// Sends the request on `connection` and reads the whole answer. The connection comes back when it can be used again.
+pub(super) async fn exchange(
+    mut connection: Connected,
+    outgoing: &Outgoing,
+) -> (Result<Answer, SendError>, Option<Connected>) {
+    let mark = connection.ledger.mark();
+    let sending = connection.sender.try_send_request(outgoing.request());
+    let ended = match timeout_at(outgoing.deadline, sending).await {
+        Ok(Ok(response)) => match read_answer(response, outgoing).await {
+            Ok(answer) => return (Ok(answer), Some(connection)),
+            Err(error) => Ended::InAnswer(error),
+        },
+        Ok(Err(mut error)) => Ended::BeforeAnswer {
+            handed_back: error.take_message().is_some(),
+            cause: error.into_error(),
+        },
+        Err(_) => Ended::TooLate,
+    };
+    let sent = connection.stop().await.has_sent_since(mark);
+    (Err(ended.judge(sent)), None)
+}
+
+/// How an exchange that failed has ended.
+enum Ended {
+    /// The connection failed, or what came was not the head of an answer.
+    BeforeAnswer {
+        /// hyper gave the request back: it had not begun to write it.
+        handed_back: bool,
+        cause: hyper::Error,
+    },
+    /// The deadline passed before the head of an answer.
+    TooLate,
+    /// The answer began.
+    InAnswer(SendError),
+}
+
+impl Ended {
+    fn judge(self, sent: bool) -> SendError {
+        match self {
+            Self::InAnswer(error) => error,
+            Self::TooLate => SendError::Timeout { sent },
+            Self::BeforeAnswer { handed_back, cause } if handed_back || !sent => {
+                SendError::Unsent(describe(&cause))
+            }
+            Self::BeforeAnswer { cause, .. } => name(&cause),
+        }
+    }
+}
+
+/// What an error of hyper's means, once bytes of the request have left.
+fn name(error: &hyper::Error) -> SendError {
+    if error.is_parse_too_large() {
+        SendError::HeadersTooLarge
+    } else if error.is_parse() || is_malformed_body(error) {
+        SendError::Garbage(describe(error))
+    } else {
+        SendError::Cut(describe(error))
+    }
+}
+
+/// A chunk header or a coding that is none.
+fn is_malformed_body(error: &hyper::Error) -> bool {
+    use std::error::Error as _;
+    use std::io::ErrorKind;
+    let cause = error
+        .source()
+        .and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    cause.is_some_and(|cause| matches!(cause.kind(), ErrorKind::InvalidData | ErrorKind::InvalidInput))
+}
+
+/// The error with what caused it; no bytes of the answer are in it.
+fn describe(error: &hyper::Error) -> String {
+    use std::error::Error as _;
+    error
+        .source()
+        .map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}
+
+async fn read_answer(response: Response<Incoming>, outgoing: &Outgoing) -> Result<Answer, SendError> {
+    let (head, body) = response.into_parts();
+    if head.status.is_informational() {
+        return Err(SendError::Garbage(format!(
+            "the backend answered {}",
+            head.status
+        )));
+    }
+    let body = read_body(body, head.status, outgoing).await?;
+    Ok(Answer {
+        status: head.status,
+        headers: head.headers,
+        body,
+    })
+}
+
+async fn read_body(mut body: Incoming, status: StatusCode, outgoing: &Outgoing) -> Result<Bytes, SendError> {
+    let mut read = BytesMut::new();
+    while let Some(data) = next_data(&mut body, outgoing.deadline).await? {
+        read.extend_from_slice(&data);
+        if read.len() > outgoing.answer_limit {
+            let digest = digest_rest(body, &read, outgoing.deadline).await;
+            return Err(SendError::TooLarge { status, digest });
+        }
+    }
+    Ok(read.freeze())
+}
+
+/// The next bytes of the body; trailers are passed over, they must not become headers (HTTP-06).
+async fn next_data(body: &mut Incoming, deadline: Instant) -> Result<Option<Bytes>, SendError> {
+    loop {
+        match timeout_at(deadline, body.frame()).await {
+            Err(_) => return Err(SendError::Timeout { sent: true }),
+            Ok(None) => return Ok(None),
+            Ok(Some(Err(error))) => return Err(name(&error)),
+            Ok(Some(Ok(frame))) => {
+                if let Ok(data) = frame.into_data() {
+                    return Ok(Some(data));
+                }
+            }
+        }
+    }
+}
+
+/// SHA-256 of the whole answer, when the rest of it comes in time and is not without end.
+async fn digest_rest(mut body: Incoming, read: &[u8], deadline: Instant) -> Option<[u8; 32]> {
+    let mut hash = ring::digest::Context::new(&ring::digest::SHA256);
+    hash.update(read);
+    let mut length = read.len();
+    while let Some(data) = next_data(&mut body, deadline).await.ok()? {
+        hash.update(&data);
+        length = length.saturating_add(data.len());
+        if length > DIGESTED_ANSWER_BYTES {
+            return None;
+        }
+    }
+    hash.finish().as_ref().try_into().ok()
+}

@@ -1,0 +1,216 @@
+//! Sending what may be sent: the only way to a backend.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, EXPECT, HOST};
+use http::{HeaderMap, HeaderName, Request, StatusCode, Uri};
+use tokio::time::{Instant, timeout_at};
+
+use super::cluster::{Cluster, Clusters};
+use super::connect::connect;
+use super::endpoint::Endpoint;
+use super::exchange::{Outgoing, exchange};
+use super::headers;
+use crate::telemetry::{Label, Metrics, names};
+
+/// What may be sent to a backend. Implemented by exactly one type, `gate::Sealed` (an architecture test counts the
+/// implementations), so nothing gets out that has not passed every gate.
+pub trait Sendable {
+    /// The name of the upstream.
+    fn upstream(&self) -> &str;
+    /// How long the whole exchange may take, waiting and connecting included.
+    fn deadline(&self) -> Duration;
+    /// Most bytes of the answer's body.
+    fn answer_limit(&self) -> usize;
+    /// Fields of the answer that its route lets through although backends may not send them.
+    fn kept_answer_headers(&self) -> &[HeaderName] {
+        &[]
+    }
+    /// The request: target, headers and body exactly as authorised. `Host` and the framing are made here.
+    fn into_request(self) -> Request<Bytes>;
+}
+
+/// A backend's answer, whole.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Its status, never informational.
+    pub status: StatusCode,
+    /// Its headers, without what does not pass.
+    pub headers: HeaderMap,
+    /// Its body, at most as long as the answer limit.
+    pub body: Bytes,
+}
+
+/// Why there is no answer. Texts are for the log; they hold nothing of request or answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// Provably not one byte of the request was written.
+    #[error("nothing was sent: {0}")]
+    Unsent(String),
+    /// The deadline passed.
+    #[error("no answer in time ({})", if *.sent { "the request was sent" } else { "nothing was sent" })]
+    Timeout {
+        /// Whether a byte of the request may have been written.
+        sent: bool,
+    },
+    /// The connection ended after a byte was written and before the answer was whole.
+    #[error("the connection ended in the middle: {0}")]
+    Cut(String),
+    /// What came back is not HTTP.
+    #[error("the answer is not HTTP: {0}")]
+    Garbage(String),
+    /// The body of the answer is longer than the limit.
+    #[error("the answer is too large")]
+    TooLarge {
+        /// Its status.
+        status: StatusCode,
+        /// SHA-256 of its body, when all of it came in time.
+        digest: Option<[u8; 32]>,
+    },
+    /// The head of the answer is too large.
+    #[error("the head of the answer is too large")]
+    HeadersTooLarge,
+}
+
+impl SendError {
+    /// Whether the backend may have begun to act on the request.
+    #[must_use]
+    pub const fn may_have_been_sent(&self) -> bool {
+        !matches!(self, Self::Unsent(_) | Self::Timeout { sent: false })
+    }
+
+    const fn outcome(&self) -> &'static str {
+        match self {
+            Self::Unsent(_) => "unsent",
+            Self::Timeout { .. } => "timeout",
+            Self::Cut(_) => "cut",
+            Self::Garbage(_) => "garbage",
+            Self::TooLarge { .. } | Self::HeadersTooLarge => "too-large",
+        }
+    }
+}
+
+/// Sends `sealed` to its upstream and waits for the whole answer. It goes to another replica, or again over a fresh
+/// connection, only while provably nothing of it was written.
+///
+/// # Errors
+/// See [`SendError`].
+pub async fn send<S: Sendable>(clusters: &Clusters, sealed: S) -> Result<Answer, SendError> {
+    let began = Instant::now();
+    let cluster = clusters
+        .get(sealed.upstream())
+        .ok_or_else(|| SendError::Unsent(format!("there is no upstream `{}`", sealed.upstream())))?;
+    let kept = sealed.kept_answer_headers().to_vec();
+    let outgoing = outgoing(cluster, began, sealed)?;
+    let mut outcome = send_to_any(cluster, &outgoing, &clusters.metrics).await;
+    if let Ok(answer) = &mut outcome {
+        headers::clean_answer(&mut answer.headers, &kept);
+    }
+    record(&clusters.metrics, &cluster.name, &outcome, began);
+    outcome
+}
+
+fn outgoing<S: Sendable>(cluster: &Cluster, began: Instant, sealed: S) -> Result<Outgoing, SendError> {
+    let deadline = began + sealed.deadline();
+    let answer_limit = sealed.answer_limit();
+    let (mut head, body) = sealed.into_request().into_parts();
+    let target = head
+        .uri
+        .path_and_query()
+        .cloned()
+        .ok_or_else(|| SendError::Unsent("the request has no path".to_owned()))?;
+    headers::remove_hop_by_hop(&mut head.headers);
+    // hyper frames the body by its length; nobody else's word counts (HTTP-08).
+    head.headers.remove(CONTENT_LENGTH);
+    head.headers.remove(EXPECT);
+    head.headers.insert(HOST, cluster.host.clone());
+    Ok(Outgoing {
+        method: head.method,
+        target: Uri::from(target),
+        headers: head.headers,
+        body,
+        deadline,
+        answer_limit,
+    })
+}
+
+async fn send_to_any(cluster: &Cluster, outgoing: &Outgoing, metrics: &Metrics) -> Result<Answer, SendError> {
+    let Ok(Ok(_room)) = timeout_at(outgoing.deadline, cluster.room.acquire()).await else {
+        return Err(SendError::Timeout { sent: false });
+    };
+    let mut tried = vec![false; cluster.endpoints.len()];
+    let mut last = SendError::Unsent("no replica is left".to_owned());
+    while let Some((place, endpoint)) = cluster.choose(&tried) {
+        let outcome = send_to(cluster, endpoint, outgoing, metrics).await;
+        endpoint.report(is_well(&outcome));
+        match outcome {
+            Err(SendError::Unsent(cause)) => last = SendError::Unsent(cause),
+            outcome => return outcome,
+        }
+        if let Some(mark) = tried.get_mut(place) {
+            *mark = true;
+        }
+    }
+    Err(last)
+}
+
+/// Whether the backend itself did what a backend should; too large an answer is an answer.
+const fn is_well(outcome: &Result<Answer, SendError>) -> bool {
+    matches!(
+        outcome,
+        Ok(_) | Err(SendError::TooLarge { .. } | SendError::HeadersTooLarge)
+    )
+}
+
+/// Sends over an idle connection; when that turns out to be stale, with nothing written, over a fresh one.
+async fn send_to(
+    cluster: &Cluster,
+    endpoint: &Endpoint,
+    outgoing: &Outgoing,
+    metrics: &Metrics,
+) -> Result<Answer, SendError> {
+    let _occupied = endpoint.occupy();
+    let taken = |origin: &'static str| {
+        let labels = [Label::configured(&cluster.name), origin.into()];
+        metrics.count(&names::UPSTREAM_CONNECTIONS, labels);
+    };
+    if let Some(idle) = endpoint.pool.take().await {
+        taken("pool");
+        let (outcome, connection) = exchange(idle, outgoing).await;
+        connection
+            .into_iter()
+            .for_each(|connection| endpoint.pool.put(connection));
+        if !matches!(outcome, Err(SendError::Unsent(_))) {
+            return outcome;
+        }
+    }
+    let connecting = connect(&endpoint.address, cluster.tls.as_ref(), cluster.limits.connect);
+    let fresh = timeout_at(outgoing.deadline, connecting)
+        .await
+        .map_err(|_| SendError::Timeout { sent: false })?
+        .map_err(SendError::Unsent)?;
+    taken("fresh");
+    let (outcome, connection) = exchange(fresh, outgoing).await;
+    connection
+        .into_iter()
+        .for_each(|connection| endpoint.pool.put(connection));
+    outcome
+}
+
+fn record(metrics: &Metrics, upstream: &Arc<str>, outcome: &Result<Answer, SendError>, began: Instant) {
+    let label = match outcome {
+        Ok(answer) => Label::status_class(answer.status),
+        Err(error) => {
+            tracing::warn!(%upstream, %error, "an exchange with a backend failed");
+            error.outcome().into()
+        }
+    };
+    metrics.count(&names::UPSTREAM_REQUESTS, [Label::configured(upstream), label]);
+    metrics.observe(
+        &names::UPSTREAM_SECONDS,
+        [Label::configured(upstream)],
+        began.elapsed(),
+    );
+}
