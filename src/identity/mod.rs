@@ -1,0 +1,21 @@
+//! Customers and how they prove who they are: NIST SP 800-63B-4, PSD2 RTS on strong customer authentication, RFC 6238,
+//! RFC 8176, RFC 9106.
+//!
+//! * [`customer`] keeps the records, sealed under each customer's own key;
+//! * [`session`] and [`revocation`] say what a login is still worth;
+//! * [`assurance`] turns proven factors into `acr` and `amr`; [`device`] remembers keys that completed a strong login.
+//!
+//! It must never tell a stranger whether a name exists or which of two factors was wrong, never keep a password or a
+//! code, and never let a flood of guesses lock out a device its owner has used before.
+
+pub mod assurance;
+pub mod customer;
+pub mod device;
+pub mod revocation;
+pub mod session;
+mod settings;
+
+pub use customer::{Account, Customers, Profile, Username};
+pub use revocation::{NotLive, Sessions};
+pub use session::{Confirmation, Session};
+pub use settings::{PasswordParameters, Settings, ThrottleRule};

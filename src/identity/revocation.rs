@@ -1,0 +1,226 @@
+//! The picture in memory of what was revoked, so that a read needs no query to know that its session still holds.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use super::session::{self, SESSION_WAS_LIVE, Session};
+use crate::base::{ClientId, Clock, CustomerId, Entropy, SessionId, Timestamp};
+use crate::store::{Batch, Db, Ephemeral, StoreError};
+
+/// A picture older than this is not believed (design 7).
+const PICTURE_AGE: Duration = Duration::from_secs(2);
+/// How long a revoked session stays in the picture: longer than any access token of it lives.
+const REVOKED_KEPT: Duration = Duration::from_secs(15 * 60);
+/// Activity is written at most this often for each session.
+const ACTIVITY_STEP: Duration = Duration::from_secs(10);
+/// Sessions whose activity is remembered between writes.
+const ACTIVE_SESSIONS: usize = 1 << 20;
+
+/// Why an access token that verifies is not accepted all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotLive {
+    /// The session was revoked.
+    #[error("the session was revoked")]
+    Revoked,
+    /// The client is disabled.
+    #[error("the client is disabled")]
+    ClientDisabled,
+    /// The customer is locked.
+    #[error("the customer is locked")]
+    CustomerLocked,
+    /// It cannot be told: what is known of revocations is too old. Nothing may be let through.
+    #[error("what is known of revocations is too old")]
+    Unknown,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Picture {
+    as_of: Timestamp,
+    sessions: HashSet<SessionId>,
+    clients: HashSet<ClientId>,
+    customers: HashSet<CustomerId>,
+}
+
+/// The sessions and what is known of their ends.
+pub struct Sessions {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    picture: ArcSwap<Picture>,
+    /// Revocations of this process that a picture read meanwhile may not show yet.
+    ended_here: Mutex<HashMap<SessionId, Timestamp>>,
+    noted: Ephemeral<()>,
+    activity: Mutex<HashMap<SessionId, Timestamp>>,
+}
+
+impl Sessions {
+    /// Reads the first picture.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn open(db: Db, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Self, StoreError> {
+        let sessions = Self {
+            db,
+            clock,
+            entropy,
+            picture: ArcSwap::default(),
+            ended_here: Mutex::default(),
+            noted: Ephemeral::new(ACTIVE_SESSIONS),
+            activity: Mutex::default(),
+        };
+        sessions.refresh().await?;
+        Ok(sessions)
+    }
+
+    /// Whether a token of this session is still good, by what was known at most two seconds ago on any node and at once
+    /// on this one.
+    ///
+    /// # Errors
+    /// [`NotLive`].
+    pub fn is_live(
+        &self,
+        session: &SessionId,
+        client: &ClientId,
+        customer: &CustomerId,
+        now: Timestamp,
+    ) -> Result<(), NotLive> {
+        let picture = self.picture.load();
+        if now.since(picture.as_of) > PICTURE_AGE {
+            return Err(NotLive::Unknown);
+        }
+        if picture.sessions.contains(session) {
+            return Err(NotLive::Revoked);
+        }
+        if picture.clients.contains(client) {
+            return Err(NotLive::ClientDisabled);
+        }
+        if picture.customers.contains(customer) {
+            return Err(NotLive::CustomerLocked);
+        }
+        Ok(())
+    }
+
+    /// Notes that the customer used the session; written with the next [`Sessions::refresh`], at most every ten seconds.
+    pub async fn touch(&self, session: &SessionId, now: Timestamp) {
+        let key = countersign_jose::sha256(session.as_str().as_bytes());
+        let noted = self.noted.insert(key, (), now.plus(ACTIVITY_STEP), now).await;
+        if noted == Ok(crate::store::ephemeral::Seen::First) {
+            let mut activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
+            activity.insert(session.clone(), now);
+        }
+    }
+
+    /// The session called `id`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn find(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
+        let row = self
+            .db
+            .query_one(session::SELECT, vec![id.as_str().into()])
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let mut session = Session::read(&row)?;
+        let activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = activity.get(id) {
+            session.last_activity = session.last_activity.max(*at);
+        }
+        Ok(Some(session))
+    }
+
+    /// Ends a session, with every token of it: at once on this node, within a second on others.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a session that was ended before is none.
+    pub async fn revoke(&self, id: &SessionId, reason: &'static str) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let mut batch = Batch::new();
+        session::revoke(&mut batch, id, reason, now, self.entropy.as_ref());
+        match self.db.commit(batch).await {
+            Err(StoreError::Guard(SESSION_WAS_LIVE)) | Ok(()) => {}
+            Err(error) => return Err(error),
+        }
+        self.note_revoked(id, now);
+        Ok(())
+    }
+
+    /// Takes a revocation that another batch of this process made into the picture at once.
+    pub fn note_revoked(&self, id: &SessionId, now: Timestamp) {
+        let mut ended = self.ended_here.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.insert(id.clone(), now);
+        self.picture.rcu(|picture| {
+            let mut next = Picture::clone(picture);
+            next.sessions.insert(id.clone());
+            next
+        });
+    }
+
+    /// Writes noted activity and reads the picture anew; a job calls it at least once a second, and whoever locked a
+    /// customer or disabled a client calls it at once.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the picture stays as it was and ages.
+    pub async fn refresh(&self) -> Result<(), StoreError> {
+        self.write_activity().await?;
+        let as_of = self.clock.now();
+        let since = as_of.minus(REVOKED_KEPT);
+        let sessions = self
+            .db
+            .query("SELECT id FROM session WHERE revoked_at > $1", vec![since.into()])
+            .await?;
+        let clients = self
+            .db
+            .query(
+                "SELECT client_id FROM client WHERE disabled_at IS NOT NULL",
+                Vec::new(),
+            )
+            .await?;
+        let customers = self
+            .db
+            .query("SELECT id FROM customer WHERE locked_at IS NOT NULL", Vec::new())
+            .await?;
+        let mut picture = Picture {
+            as_of,
+            ..Picture::default()
+        };
+        for row in &sessions {
+            picture.sessions.insert(SessionId::new(row.text(0)?));
+        }
+        for row in &clients {
+            picture.clients.insert(ClientId::new(row.text(0)?));
+        }
+        for row in &customers {
+            picture.customers.insert(CustomerId::new(row.text(0)?));
+        }
+        let mut ended = self.ended_here.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.retain(|_, at| *at > since);
+        picture.sessions.extend(ended.keys().cloned());
+        self.picture.store(Arc::new(picture));
+        Ok(())
+    }
+
+    async fn write_activity(&self) -> Result<(), StoreError> {
+        let noted = self
+            .activity
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let mut batch = Batch::new();
+        for (session, at) in &noted {
+            batch.run(
+                "UPDATE session SET last_activity = $2 WHERE id = $1 AND last_activity < $2",
+                vec![session.as_str().into(), (*at).into()],
+            );
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.db.commit(batch).await?;
+        let mut activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
+        activity.retain(|session, at| noted.get(session) != Some(at));
+        Ok(())
+    }
+}

@@ -1,0 +1,185 @@
+//! The whole check of a proof: what stands in it, the nonce, and that it was not used before.
+
+use std::time::Duration;
+
+use countersign_jose::Thumbprint;
+use http::HeaderMap;
+
+use super::nonce::Nonces;
+use super::proof::{self, DpopRefusal, Proof, SignedProof};
+use crate::base::{Door, Timestamp, limits};
+use crate::oauth::settings::{NoncePolicy, Settings};
+use crate::store::ephemeral::Seen;
+use crate::store::{Batch, Db, Ephemeral, StoreError};
+
+/// Which kind of endpoint a proof was sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The token endpoint.
+    Token,
+    /// Another endpoint of the authorization server.
+    Authorization,
+    /// A resource: a route of the gateway or one of its own.
+    Resource,
+}
+
+/// A request whose proof is to be judged.
+#[derive(Clone, Copy, Debug)]
+pub struct ProofRequest<'a> {
+    /// The request's headers.
+    pub headers: &'a HeaderMap,
+    /// The request's method.
+    pub method: &'a str,
+    /// The listener it came in by; it fixes the origin of `htu`.
+    pub door: Door,
+    /// The raw path of the request target.
+    pub path: &'a str,
+    /// The access token that came with it.
+    pub access_token: Option<&'a str>,
+    /// The key that must have signed the proof.
+    pub expected_key: Option<Thumbprint>,
+    /// What it was sent to.
+    pub place: Place,
+    /// The moment it arrived.
+    pub now: Timestamp,
+}
+
+/// Verifies DPoP proofs.
+pub struct Dpop {
+    public_origin: String,
+    mtls_origin: Option<String>,
+    policy: NoncePolicy,
+    proofs_from: Timestamp,
+    nonces: Nonces,
+    seen: Ephemeral<()>,
+    db: Db,
+}
+
+impl Dpop {
+    /// Reads the proofs that were dated ahead when they were used before the last start.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn open(
+        settings: &Settings,
+        nonces: Nonces,
+        db: Db,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let seen = Ephemeral::new(settings.replay_capacity);
+        let rows = db
+            .query(
+                "SELECT hash, until FROM proof_ahead WHERE until > $1",
+                vec![now.into()],
+            )
+            .await?;
+        for row in rows {
+            let hash = row
+                .bytes(0)?
+                .try_into()
+                .map_err(|_| StoreError::Corrupt("proof_ahead.hash"))?;
+            // The space is empty and these are few; if it were full, the next insertion would refuse.
+            let _ = seen.insert(hash, (), row.time(1)?, now).await;
+        }
+        Ok(Self {
+            public_origin: settings.issuer.clone(),
+            mtls_origin: settings.mtls_origin.clone(),
+            policy: settings.nonce,
+            proofs_from: settings.proofs_from,
+            nonces,
+            seen,
+            db,
+        })
+    }
+
+    /// Judges the one proof in `request`, and remembers it.
+    ///
+    /// # Errors
+    /// [`DpopRefusal`]; only the last check consumes anything, so a refused proof was not used.
+    pub async fn verify(&self, request: ProofRequest<'_>) -> Result<Proof, DpopRefusal> {
+        let signed = proof::read(proof::single_header(request.headers)?)?;
+        signed.check_target(request.method, &self.url(request.door, request.path))?;
+        signed.check_binding(request.access_token, request.expected_key)?;
+        self.check_nonce(&signed, request.place, request.now)?;
+        signed.check_time(request.now, self.proofs_from)?;
+        self.remember(&signed, request.now).await?;
+        Ok(Proof {
+            thumbprint: signed.thumbprint,
+        })
+    }
+
+    /// Whether the request carries a proof at all.
+    #[must_use]
+    pub fn is_present(headers: &HeaderMap) -> bool {
+        headers.contains_key(proof::DPOP)
+    }
+
+    /// A nonce for the `DPoP-Nonce` header.
+    #[must_use]
+    pub fn fresh_nonce(&self, now: Timestamp) -> String {
+        self.nonces.fresh(now)
+    }
+
+    /// Whether answers should carry a fresh nonce, so that the next proof can have one.
+    #[must_use]
+    pub const fn gives_nonces(&self) -> bool {
+        !matches!(self.policy, NoncePolicy::Off)
+    }
+
+    /// Forgets proofs dated ahead whose time is over; a job calls it now and then.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn sweep(&self, now: Timestamp) -> Result<(), StoreError> {
+        let mut batch = Batch::new();
+        batch.run("DELETE FROM proof_ahead WHERE until <= $1", vec![now.into()]);
+        self.db.commit(batch).await
+    }
+
+    fn url(&self, door: Door, path: &str) -> String {
+        let origin = match (door, &self.mtls_origin) {
+            (Door::MutualTls, Some(origin)) => origin,
+            _ => &self.public_origin,
+        };
+        format!("{origin}{path}")
+    }
+
+    /// A nonce must be there where policy asks for it, and wherever one is there it must be ours and young.
+    fn check_nonce(&self, proof: &SignedProof, place: Place, now: Timestamp) -> Result<(), DpopRefusal> {
+        let needed = match self.policy {
+            NoncePolicy::Off => return Ok(()),
+            NoncePolicy::Token => place == Place::Token,
+            NoncePolicy::Always => true,
+        };
+        match &proof.claims.nonce {
+            None if !needed => Ok(()),
+            Some(nonce) if self.nonces.knows(nonce, now) => Ok(()),
+            _ => Err(DpopRefusal::NonceRequired {
+                fresh: self.nonces.fresh(now),
+            }),
+        }
+    }
+
+    /// Each `jti` once per key, until its proof is too old anyway (DPOP-07).
+    async fn remember(&self, proof: &SignedProof, now: Timestamp) -> Result<(), DpopRefusal> {
+        let key = proof.replay_key();
+        let end = proof
+            .issued()
+            .plus(limits::PROOF_AGE + limits::CLOCK_AHEAD + Duration::from_secs(1));
+        match self.seen.insert(key, (), end, now).await {
+            Ok(Seen::First) => {}
+            Ok(Seen::Before) => return Err(DpopRefusal::Replayed),
+            Err(_) => return Err(DpopRefusal::Overloaded),
+        }
+        if proof.issued() <= now {
+            return Ok(());
+        }
+        // Dated ahead of our clock: it could outlive a restart, which forgets what memory holds.
+        let mut batch = Batch::new();
+        batch.run(
+            "INSERT INTO proof_ahead (hash, until) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING",
+            vec![key.as_slice().into(), end.into()],
+        );
+        self.db.commit(batch).await.map_err(|_| DpopRefusal::Overloaded)
+    }
+}
