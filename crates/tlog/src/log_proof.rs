@@ -1,9 +1,7 @@
 //! Proof files: all that is needed to verify offline that an entry is in a log (C2SP `tlog-proof`, version 1).
 
 use crate::note::MAX_NOTE_BYTES;
-use crate::{
-    CheckpointError, Hash, Note, NoteError, ProofError, Trust, TrustError, Trusted, decimal, inclusion,
-};
+use crate::{Hash, Note, NoteError, ProofError, Trust, TrustError, Trusted, decimal, inclusion};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::fmt;
