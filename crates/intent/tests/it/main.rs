@@ -1,0 +1,6 @@
+//! The crate's one integration binary. Requirement identifiers are those of docs/conformance.md.
+#![cfg(test)]
+
+mod bodies;
+mod properties;
+mod vectors;
