@@ -254,7 +254,7 @@ fn read(root: &Section<'_>, source: &Path) -> Option<Config> {
 
 fn read_upstreams(root: &Section<'_>) -> Option<Vec<Upstream>> {
     let mut names: Vec<String> = Vec::new();
-    let read = root.sections("upstream").into_iter().map(|section| {
+    let read = root.sections("upstream")?.into_iter().map(|section| {
         let upstream = upstream::read(&section)?;
         if names.contains(&upstream.name) {
             let problem = format!("two upstreams are named {}", upstream.name);
@@ -270,7 +270,7 @@ fn read_upstreams(root: &Section<'_>) -> Option<Vec<Upstream>> {
 /// told a second time at each of its routes.
 fn read_routes(root: &Section<'_>, host: Option<&str>, upstreams: Option<&[Upstream]>) -> Option<Routes> {
     let read: Vec<(Section<'_>, Option<Route>)> = root
-        .sections("route")
+        .sections("route")?
         .into_iter()
         .map(|section| {
             let route = route::read(&section, host);

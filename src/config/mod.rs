@@ -69,3 +69,6 @@ pub use transaction::{JsonPointer, Transaction};
 pub use trust_anchors::TrustAnchors;
 pub use upstream::{ClientEvidence, ClientIdentity, Upstream, UpstreamUrl};
 pub use value::Network;
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use http::Uri;
+use http::uri::Authority;
 
+use super::quantity::digits;
 use super::value::{Complaint, Parsed, Value};
 
 /// An `https` URL of scheme and authority only (RFC 8414 section 2: an issuer without query or fragment; ours without a
@@ -64,12 +66,7 @@ impl PublicUrl {
         if uri.scheme_str() != Some("https") || !bare {
             return None;
         }
-        let host = normal_host(given.host())?;
-        let port = match given.port() {
-            Some(port) => Some(port.as_u16()).filter(|port| *port != 0)?,
-            None if given.as_str().ends_with(':') => return None,
-            None => 443,
-        };
+        let (host, port) = host_and_port(given, 443)?;
         Some(PublicUrl {
             text: format!("https://{}", authority(&host, port)),
             host,
@@ -115,8 +112,21 @@ fn authority(host: &str, port: u16) -> String {
     }
 }
 
+/// Host in its normal form and port of an authority without user information. A port that is no number from 1 to 65535
+/// is refused; `Authority::port` would take it for absent.
+pub(super) fn host_and_port(authority: &Authority, default_port: u16) -> Option<(String, u16)> {
+    let port = match authority.as_str().strip_prefix(authority.host())? {
+        "" => default_port,
+        port => port
+            .strip_prefix(':')
+            .and_then(digits)
+            .filter(|port| *port != 0)?,
+    };
+    Some((normal_host(authority.host())?, port))
+}
+
 /// A DNS name in lower case or an IP address; anything a resolver could read in two ways is refused.
-pub(super) fn normal_host(host: &str) -> Option<String> {
+fn normal_host(host: &str) -> Option<String> {
     if let Some(v6) = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         return v6
             .parse::<std::net::Ipv6Addr>()
@@ -186,6 +196,7 @@ mod tests {
             "https://pay.example.com:",
             "https://pay.example.com:0",
             "https://pay.example.com:99999",
+            "https://pay.example.com:+443",
             "https://127.1",
             "https://-pay.example.com",
             "https://pay..example.com",

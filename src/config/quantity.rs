@@ -77,6 +77,14 @@ pub(super) fn rate(value: &Value<'_>) -> Parsed<Rate> {
     })
 }
 
+/// A number of plain digits; `str::parse` alone would take a plus sign as well.
+pub(super) fn digits<T: std::str::FromStr>(text: &str) -> Option<T> {
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse().ok())
+        .flatten()
+}
+
 fn found(value: &Value<'_>) -> String {
     value
         .node
@@ -114,23 +122,21 @@ fn parse_rate(text: &str) -> Option<Rate> {
         .split_once(" burst ")
         .map_or((text, None), |(rate, burst)| (rate, Some(burst)));
     let (count, unit) = rate.split_once('/')?;
-    let count: u32 = count.parse().ok().filter(|count| *count > 0)?;
+    let count: u32 = digits(count).filter(|count| *count > 0)?;
     let period = match unit {
         "s" => Duration::from_secs(1),
         "m" => Duration::from_secs(60),
         "h" => Duration::from_secs(3600),
         _ => return None,
     };
-    let burst = burst.map_or(Some(count), |digits| {
-        digits.parse().ok().filter(|burst| *burst > 0)
-    })?;
+    let burst = burst.map_or(Some(count), |burst| digits(burst).filter(|burst| *burst > 0))?;
     Some(Rate { count, period, burst })
 }
 
 fn split_unit(text: &str) -> Option<(u64, &str)> {
-    let digits = text.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = text.split_at_checked(digits)?;
-    Some((number.parse().ok()?, unit))
+    let end = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at_checked(end)?;
+    Some((digits(number)?, unit))
 }
 
 fn written(duration: Duration) -> String {
@@ -173,7 +179,7 @@ mod tests {
             parse_rate("600/m burst 50").map(|rate| (rate.count, rate.burst)),
             Some((600, 50))
         );
-        for refused in ["0/s", "5", "5/d", "5/s burst 0", "5/s burst", "-5/s"] {
+        for refused in ["0/s", "5", "5/d", "5/s burst 0", "5/s burst", "-5/s", "+5/s"] {
             assert_eq!(parse_rate(refused), None, "{refused}");
         }
     }

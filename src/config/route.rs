@@ -198,6 +198,7 @@ fn read_methods(section: &Section<'_>) -> Option<Methods> {
                 "\"*\" beside other methods",
                 "write [\"*\"] or the methods alone",
             );
+            return None;
         }
         return Some(Methods::Any);
     }

@@ -162,10 +162,11 @@ impl<'a> Section<'a> {
         Some(self.below(shape, path, entries, span))
     }
 
-    /// The sections `[[name]]` below this one, in order.
-    pub(super) fn sections(&self, name: &str) -> Vec<Section<'a>> {
-        let (Some(shape), Some((node, span))) = (self.shape.section(name), self.entry(name)) else {
-            return Vec::new();
+    /// The sections `[[name]]` below this one, in order. `None` means a fault was told.
+    pub(super) fn sections(&self, name: &str) -> Option<Vec<Section<'a>>> {
+        let shape = self.shape.section(name)?;
+        let Some((node, span)) = self.entry(name) else {
+            return Some(Vec::new());
         };
         let path = self.key_path(name);
         let tables = node
@@ -174,12 +175,16 @@ impl<'a> Section<'a> {
         let Some(tables) = tables else {
             let complaint = Complaint::new("expected a repeated section", format!("write it as [[{path}]]"));
             self.report.add(Weight::Fault, Some(span), path, complaint);
-            return Vec::new();
+            return None;
         };
-        tables
-            .enumerate()
-            .map(|(index, (table, span))| self.below(shape, format!("{path}[{index}]"), table, Some(span)))
-            .collect()
+        let numbered = tables.enumerate();
+        Some(
+            numbered
+                .map(|(index, (table, span))| {
+                    self.below(shape, format!("{path}[{index}]"), table, Some(span))
+                })
+                .collect(),
+        )
     }
 
     /// Whether a key or section was written.

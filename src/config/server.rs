@@ -124,8 +124,8 @@ type Listener<'a> = (&'static str, &'a Option<Vec<SocketAddr>>);
 fn check_addresses(section: &Section<'_>, listeners: [Listener<'_>; 4]) {
     let mut seen: Vec<(SocketAddr, &str)> = Vec::new();
     for (name, addresses) in listeners {
-        let addresses = addresses.as_deref().unwrap_or_default();
-        if name == "listen" && addresses.is_empty() && section.has(name) {
+        let Some(addresses) = addresses else { continue };
+        if name == "listen" && addresses.is_empty() {
             section.fault(
                 name,
                 "the gateway would listen nowhere",

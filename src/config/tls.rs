@@ -92,13 +92,14 @@ const CERTIFICATE: Shape = Shape {
 
 pub(super) fn read(section: &Section<'_>) -> Option<Tls> {
     let written = section.sections("certificate");
-    if written.is_empty() {
+    if written.as_ref().is_some_and(Vec::is_empty) {
         let remedy =
             "add [[tls.certificate]] with chain and key; countersign certs issue server NAME makes both";
         section.fault("certificate", "the gateway has no certificate", remedy);
     }
     // Each is read before any is missed, so that each fault is told.
-    let certificates: Vec<Option<Certificate>> = written.iter().map(read_certificate).collect();
+    let certificates: Option<Vec<Option<Certificate>>> =
+        written.map(|written| written.iter().map(read_certificate).collect());
     let min_version = section.value("min_version", TlsVersion::read);
     let client_ca = section.optional("client_ca", TrustAnchors::read);
     let client_crl = section.optional("client_crl", value::path);
@@ -114,7 +115,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Tls> {
         );
     }
     Some(Tls {
-        certificates: certificates.into_iter().collect::<Option<_>>()?,
+        certificates: certificates?.into_iter().collect::<Option<_>>()?,
         min_version: min_version?,
         client_ca,
         client_crl,

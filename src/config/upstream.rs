@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::Uri;
 
-use super::public_url::normal_host;
+use super::public_url::host_and_port;
 use super::quantity::duration_within;
 use super::secret_ref::SecretRef;
 use super::section::{Section, Weight};
@@ -249,18 +249,11 @@ fn parse_url(text: &str) -> Option<UpstreamUrl> {
         _ => return None,
     };
     let authority = uri.authority()?;
-    if uri.path() != "/"
-        || uri.query().is_some()
-        || text.contains(['#', '@'])
-        || authority.as_str().ends_with(':')
-    {
+    if uri.path() != "/" || uri.query().is_some() || text.contains('#') {
         return None;
     }
-    let port = authority
-        .port()
-        .map_or(if tls { 443 } else { 80 }, |port| port.as_u16());
-    let host = normal_host(authority.host())?;
-    (port != 0).then_some(UpstreamUrl { tls, host, port })
+    let (host, port) = host_and_port(authority, if tls { 443 } else { 80 })?;
+    Some(UpstreamUrl { tls, host, port })
 }
 
 impl UpstreamUrl {

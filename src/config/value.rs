@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
 
+use super::quantity::digits;
+
 /// What a reader of values answers.
 pub(super) type Parsed<T> = Result<T, Complaint>;
 
@@ -192,9 +194,7 @@ pub(super) fn network(value: &Value<'_>) -> Parsed<Network> {
     let width = if address.is_ipv4() { 32 } else { 128 };
     let prefix = match prefix {
         None => width,
-        Some(digits) => digits
-            .parse()
-            .ok()
+        Some(prefix) => digits(prefix)
             .filter(|prefix| *prefix <= width)
             .ok_or_else(complaint)?,
     };
