@@ -1,0 +1,114 @@
+//! Certificates as `check` sees them: readable, in their time, and each with the key that belongs to it.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use super::Findings;
+use crate::config::{SecretRef, TrustAnchors};
+
+/// How long before its end a certificate is warned about.
+const SOON: Duration = Duration::from_secs(14 * 86_400);
+
+/// Checks a chain and its private key.
+pub(super) fn check_pair(
+    key: &str,
+    chain: &Path,
+    secret: &SecretRef,
+    now: SystemTime,
+    findings: &mut Findings,
+) {
+    let chain = read_chain(chain)
+        .map_err(|message| findings.fault(key, message))
+        .ok();
+    let private = read_key(secret)
+        .map_err(|message| findings.fault(key, message))
+        .ok();
+    for certificate in chain.iter().flatten() {
+        check_time(key, certificate, now, findings);
+    }
+    if let (Some(chain), Some(private)) = (chain, private)
+        && let Err(message) = check_match(chain, private)
+    {
+        findings.fault(key, message);
+    }
+}
+
+/// Checks the authorities of one file.
+pub(super) fn check_trust_anchors(
+    key: &str,
+    anchors: &TrustAnchors,
+    now: SystemTime,
+    findings: &mut Findings,
+) {
+    for certificate in anchors.certificates() {
+        check_time(key, certificate, now, findings);
+    }
+}
+
+fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let told = |error: &dyn std::fmt::Display| {
+        format!(
+            "{}: {error}; countersign certs issue makes a certificate",
+            path.display()
+        )
+    };
+    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| told(&error))?;
+    let certificates = certificates
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| told(&error))?;
+    if certificates.is_empty() {
+        Err(told(&"it holds no certificate"))
+    } else {
+        Ok(certificates)
+    }
+}
+
+fn read_key(secret: &SecretRef) -> Result<PrivateKeyDer<'static>, String> {
+    let pem = secret.resolve().map_err(|error| error.to_string())?;
+    // What the parser says of a damaged key could repeat some of it.
+    PrivateKeyDer::from_pem_slice(&pem).map_err(|_| format!("{secret}: this is no private key in PEM"))
+}
+
+fn check_match(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<(), String> {
+    let provider = rustls::crypto::ring::default_provider();
+    match CertifiedKey::from_der(chain, key, &provider).and_then(|pair| pair.keys_match()) {
+        Ok(()) => Ok(()),
+        Err(error) => Err(format!(
+            "the private key does not belong to the certificate: {error}"
+        )),
+    }
+}
+
+fn check_time(key: &str, certificate: &CertificateDer<'_>, now: SystemTime, findings: &mut Findings) {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
+        findings.fault(key, "a certificate cannot be parsed");
+        return;
+    };
+    let (subject, validity) = (parsed.subject(), parsed.validity());
+    let at = |time: SystemTime| {
+        let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        i64::try_from(seconds).unwrap_or(i64::MAX)
+    };
+    let end = validity.not_after;
+    if at(now) < validity.not_before.timestamp() {
+        findings.fault(
+            key,
+            format!(
+                "{subject} is not valid before {}; check the clock",
+                validity.not_before
+            ),
+        );
+    } else if at(now) > end.timestamp() {
+        findings.fault(key, format!("{subject} expired on {end}; issue a new one"));
+    } else if at(now + SOON) > end.timestamp() {
+        findings.warning(
+            key,
+            format!("{subject} expires on {end}; issue a new one in time"),
+        );
+    }
+}

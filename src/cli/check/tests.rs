@@ -1,0 +1,251 @@
+//! From an empty folder to a sound gateway, as a newcomer would type it, and what `check` says on the way.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::{Args, Command};
+use ring::rand::SystemRandom;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::*;
+use crate::cli::{certs, init};
+
+const POLICIES: &[(&str, &str)] = &[
+    ("00-baseline.cedar", "// nothing\n"),
+    ("tests/payments.toml", "# none\n"),
+];
+
+fn now() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_790_000_000)
+}
+
+fn parsed<T: Args>(arguments: &[&str]) -> T {
+    let command = T::augment_args(Command::new("test").no_binary_name(true));
+    T::from_arg_matches(&command.try_get_matches_from(arguments).unwrap()).unwrap()
+}
+
+fn said(
+    json: bool,
+    run: impl FnOnce(&mut Console<'_>) -> Result<(), CliError>,
+) -> (String, Result<(), CliError>) {
+    let mut out = Vec::new();
+    let result = run(&mut Console::new(&mut out, json));
+    (String::from_utf8(out).unwrap(), result)
+}
+
+fn run_init(folder: &Path) -> (String, Result<(), CliError>) {
+    let args = parsed(&[folder.to_str().unwrap()]);
+    said(false, |console| {
+        init::run(&args, POLICIES, &SystemRandom::new(), console)
+    })
+}
+
+fn run_certs(folder: &Path, words: &[&str]) -> Result<(), CliError> {
+    let dir = folder.join("certs");
+    let args = parsed(&[words, &["--dir", dir.to_str().unwrap()]].concat());
+    said(false, |console| certs::run(&args, now(), console)).1
+}
+
+fn run_check(folder: &Path, json: bool, now: SystemTime) -> (String, Result<(), CliError>) {
+    let config = folder.join("countersign.toml");
+    let args = parsed(&["--config", config.to_str().unwrap()]);
+    said(json, |console| run(&args, &[], now, console))
+}
+
+/// A folder made by `init`, with every certificate that its configuration names.
+fn made() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    run_init(folder.path()).1.unwrap();
+    for words in [
+        &["init"][..],
+        &[
+            "issue",
+            "server",
+            "localhost",
+            "--san",
+            "login.localhost",
+            "--san",
+            "::1",
+        ],
+        &["issue", "backend", "gateway"],
+    ] {
+        run_certs(folder.path(), words).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn a_newcomer_comes_from_an_empty_folder_to_a_sound_gateway() {
+    let folder = made();
+    let (said, result) = run_check(folder.path(), false, now());
+    assert!(
+        result.is_ok() && said.ends_with("countersign.toml is sound\n"),
+        "{said}"
+    );
+
+    let config = config::load(&folder.path().join("countersign.toml")).unwrap();
+    for deployment in [config::Deployment::Development, config::Deployment::Production] {
+        assert_eq!(config.unfit_for(deployment), None);
+    }
+    assert!(config.warnings.is_empty());
+    assert!(folder.path().join("policies/tests/payments.toml").exists());
+}
+
+#[test]
+fn init_makes_a_private_master_key_and_overwrites_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (said, result) = run_init(folder.path());
+    assert!(
+        result.is_ok() && said.contains("next: countersign certs init"),
+        "{said}"
+    );
+    let key = folder.path().join("master.key");
+    assert_eq!(key.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let secret = SecretRef::File(key.clone()).resolve().unwrap();
+    assert_eq!(
+        data_encoding::BASE64.decode(secret.trim_ascii()).unwrap().len(),
+        32
+    );
+
+    let again = run_init(folder.path()).1.unwrap_err();
+    assert!(
+        again.exit_code() == 1 && again.to_string().contains("not overwritten"),
+        "{again}"
+    );
+    assert_eq!(fs::read(&key).unwrap(), *secret);
+}
+
+#[test]
+fn a_refused_init_leaves_nothing_half_made() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("countersign.toml"), "# mine\n").unwrap();
+    run_init(folder.path()).1.unwrap_err();
+    assert!(!folder.path().join("master.key").exists());
+    assert_eq!(
+        fs::read_to_string(folder.path().join("countersign.toml")).unwrap(),
+        "# mine\n"
+    );
+}
+
+#[test]
+fn check_tells_every_missing_file_at_once_with_the_command_that_makes_it() {
+    let folder = made();
+    for file in [
+        "master.key",
+        "certs/server/localhost.pem",
+        "certs/backend/gateway.key.pem",
+    ] {
+        fs::remove_file(folder.path().join(file)).unwrap();
+    }
+    let (said, result) = run_check(folder.path(), false, now());
+    assert!(result.unwrap_err().to_string().ends_with("has 3 faults"));
+    for told in [
+        "keys.kek: ",
+        "tls.certificate[0]: ",
+        "upstream[0].client_certificate: ",
+        "countersign certs issue",
+    ] {
+        assert!(said.contains(told), "{told} is not in {said}");
+    }
+}
+
+#[test]
+fn check_refuses_exposed_keys_foreign_keys_and_what_is_no_key() {
+    let folder = made();
+    let key = folder.path().join("certs/server/localhost.key.pem");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let (said, result) = run_check(folder.path(), false, now());
+    assert!(result.is_err() && said.contains("chmod 600"), "{said}");
+
+    fs::copy(folder.path().join("certs/backend/gateway.key.pem"), &key).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let (said, result) = run_check(folder.path(), false, now());
+    assert!(
+        result.is_err() && said.contains("does not belong to the certificate"),
+        "{said}"
+    );
+
+    fs::write(&key, "hunter2").unwrap();
+    let (said, result) = run_check(folder.path(), false, now());
+    assert!(
+        result.is_err() && said.contains("no private key in PEM") && !said.contains("hunter2"),
+        "{said}"
+    );
+}
+
+#[test]
+fn check_tells_certificates_that_have_expired_or_soon_will_or_are_not_yet_valid() {
+    let folder = made();
+    let day = Duration::from_secs(86_400);
+    let (said, result) = run_check(folder.path(), false, now() + 80 * day);
+    assert!(
+        result.is_ok() && said.contains("warning: ") && said.contains("CN=localhost expires on"),
+        "{said}"
+    );
+    let (said, result) = run_check(folder.path(), false, now() + 91 * day);
+    assert!(
+        result.is_err() && said.contains("CN=localhost expired on"),
+        "{said}"
+    );
+    let (said, result) = run_check(folder.path(), false, now() - day);
+    assert!(result.is_err() && said.contains("check the clock"), "{said}");
+}
+
+#[test]
+fn check_answers_machines_with_one_document() {
+    let folder = made();
+    let (said, result) = run_check(folder.path(), true, now());
+    let document: Value = serde_json::from_str(&said).unwrap();
+    assert!(result.is_ok() && document["ok"] == true && document["charter"].as_str().unwrap().len() == 64);
+
+    let config = folder.path().join("countersign.toml");
+    let spoiled = fs::read_to_string(&config)
+        .unwrap()
+        .replace("access = \"proof\"", "acces = \"proof\"");
+    fs::write(&config, spoiled).unwrap();
+    let (said, result) = run_check(folder.path(), true, now());
+    let document: Value = serde_json::from_str(&said).unwrap();
+    assert!(result.is_err() && document["ok"] == false);
+    assert_eq!(document["faults"][1]["key"], "route[1].acces");
+    assert_eq!(document["faults"][1]["remedy"], "did you mean access?");
+}
+
+#[test]
+fn what_a_further_check_finds_is_told_and_fails_the_check() {
+    let folder = made();
+    let config = folder.path().join("countersign.toml");
+    let args = parsed(&["--config", config.to_str().unwrap()]);
+    let further: FurtherCheck<'_> =
+        &|_, findings| findings.fault("policy.dir", "00-baseline.cedar:1: no policy");
+    let (said, result) = said(false, |console| run(&args, &[further], now(), console));
+    assert!(
+        result.is_err() && said.contains("policy.dir: 00-baseline.cedar:1: no policy"),
+        "{said}"
+    );
+}
+
+#[test]
+fn certs_refuse_what_they_cannot_issue() {
+    let folder = made();
+    for (words, told) in [
+        (&["init"][..], "not overwritten"),
+        (&["issue", "server", "localhost"], "not overwritten"),
+        (
+            &["issue", "admin", "alice", "--san", "localhost"],
+            "name no hosts",
+        ),
+        (&["issue", "client", "../alice"], "cannot name a certificate"),
+    ] {
+        let error = run_certs(folder.path(), words).unwrap_err();
+        assert!(
+            error.exit_code() == 1 && error.to_string().contains(told),
+            "{error}"
+        );
+    }
+    let empty = tempfile::tempdir().unwrap();
+    let error = run_certs(empty.path(), &["issue", "client", "shop"]).unwrap_err();
+    assert!(error.to_string().contains("countersign certs init"), "{error}");
+}
