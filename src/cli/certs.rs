@@ -1,12 +1,12 @@
 //! `countersign certs`: a small private authority, one intermediate per purpose.
 
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::console::{CliError, Console};
+use crate::base::Timestamp;
 use crate::pki::{Ca, PkiError, Profiles, Purpose, make_folder, read_profiles, write_new};
 
 /// Arguments of `certs`.
@@ -58,14 +58,14 @@ enum PurposeArg {
 ///
 /// # Errors
 /// What speaks against making the authority or the certificate.
-pub fn run(args: &CertsArgs, now: SystemTime, console: &mut Console<'_>) -> Result<(), CliError> {
+pub fn run(args: &CertsArgs, now: Timestamp, console: &mut Console<'_>) -> Result<(), CliError> {
     match &args.command {
         CertsCommand::Init { dir } => init(dir, now, console),
         CertsCommand::Issue(args) => issue(args, now, console),
     }
 }
 
-fn init(dir: &Path, now: SystemTime, console: &mut Console<'_>) -> Result<(), CliError> {
+fn init(dir: &Path, now: Timestamp, console: &mut Console<'_>) -> Result<(), CliError> {
     let profiles = read_profiles(dir).map_err(CliError::failed)?;
     let ca = Ca::create(dir, &profiles, now).map_err(CliError::failed)?;
     place_profiles(dir).map_err(CliError::failed)?;
@@ -92,7 +92,7 @@ fn init(dir: &Path, now: SystemTime, console: &mut Console<'_>) -> Result<(), Cl
     console.document(&json!({ "root": ca.root_path(), "trust_anchors": serde_json::Map::from_iter(anchors) }))
 }
 
-fn issue(args: &IssueArgs, now: SystemTime, console: &mut Console<'_>) -> Result<(), CliError> {
+fn issue(args: &IssueArgs, now: Timestamp, console: &mut Console<'_>) -> Result<(), CliError> {
     let purpose = args.purpose.meaning();
     let ca = Ca::open(&args.dir).map_err(CliError::failed)?;
     let issued = ca

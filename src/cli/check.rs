@@ -3,14 +3,16 @@
 mod certificate;
 
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use self::certificate::{check_pair, check_trust_anchors};
 use super::console::{CliError, Console};
+use crate::base::Timestamp;
 use crate::config::{self, Config, Faults, SecretRef, Warning};
+use crate::keys::read_kek;
+use crate::policy::{Bundle, Tables, prove};
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -18,6 +20,9 @@ pub struct CheckArgs {
     /// The configuration file
     #[arg(long, default_value = "countersign.toml")]
     config: PathBuf,
+    /// Write the JSON Schema of the configuration file instead, for editors
+    #[arg(long)]
+    schema: bool,
 }
 
 /// What a check found.
@@ -33,7 +38,7 @@ struct Finding {
     message: String,
 }
 
-/// A further check, of what the configuration names: policies, keys, the store.
+/// A further check, of what only a running gateway touches: the store.
 pub type FurtherCheck<'a> = &'a dyn Fn(&Config, &mut Findings);
 
 impl Findings {
@@ -54,16 +59,19 @@ impl Findings {
     }
 }
 
-/// Runs `check`. `further` are the checks of what lies beyond configuration and certificates.
+/// Runs `check`. `further` are the checks of what lies beyond the files that the configuration names.
 ///
 /// # Errors
 /// `CliError::Failed` when anything must be mended; the console has told what.
 pub fn run(
     args: &CheckArgs,
     further: &[FurtherCheck<'_>],
-    now: SystemTime,
+    now: Timestamp,
     console: &mut Console<'_>,
 ) -> Result<(), CliError> {
+    if args.schema {
+        return console.text(&format!("{:#}\n", config::json_schema()));
+    }
     let config = match config::load(&args.config) {
         Ok(config) => config,
         Err(faults) => return tell_faults(&faults, console),
@@ -73,10 +81,11 @@ pub fn run(
     tell(&args.config, &config, &findings, console)
 }
 
-/// Checks certificates, keys and secrets that the configuration names.
-pub fn check(config: &Config, now: SystemTime) -> Findings {
+/// Checks the certificates, keys, secrets and policies that the configuration names.
+pub fn check(config: &Config, now: Timestamp) -> Findings {
     let mut findings = Findings::default();
-    check_secret("keys.kek", &config.keys.kek, &mut findings);
+    check_kek(&config.keys.kek, &mut findings);
+    check_policies(&config.policy.dir, &mut findings);
     for (index, certificate) in config.tls.certificates.iter().enumerate() {
         let key = format!("tls.certificate[{index}]");
         check_pair(&key, &certificate.chain, &certificate.key, now, &mut findings);
@@ -109,9 +118,23 @@ pub fn check(config: &Config, now: SystemTime) -> Findings {
     findings
 }
 
-fn check_secret(key: &str, secret: &SecretRef, findings: &mut Findings) {
-    if let Err(error) = secret.resolve() {
-        findings.fault(key, error.to_string());
+fn check_kek(secret: &SecretRef, findings: &mut Findings) {
+    let told = match secret.resolve() {
+        Ok(kek) => read_kek(&kek).err().map(|error| format!("{secret}: {error}")),
+        Err(error) => Some(error.to_string()),
+    };
+    told.into_iter()
+        .for_each(|message| findings.fault("keys.kek", message));
+}
+
+fn check_policies(folder: &Path, findings: &mut Findings) {
+    let read = Bundle::load(folder).and_then(|bundle| Ok((bundle, Tables::load(folder)?)));
+    let faults = match read {
+        Ok((bundle, tables)) => prove(&bundle, &tables).faults,
+        Err(error) => error.faults,
+    };
+    for fault in faults {
+        findings.fault("policy.dir", format!("{}: {fault}", folder.display()));
     }
 }
 

@@ -42,6 +42,14 @@ impl<'a> Console<'a> {
         Ok(())
     }
 
+    /// Text that is what was asked for, in either form.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn text(&mut self, text: &str) -> Result<(), CliError> {
+        Ok(self.out.write_all(text.as_bytes())?)
+    }
+
     /// The document for a machine; nothing without `--json`.
     ///
     /// # Errors

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use data_encoding::BASE64;
-use ring::rand::SecureRandom;
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::console::{CliError, Console};
+use crate::base::Entropy;
 use crate::pki::{PkiError, Profiles, make_folder, write_new};
 
 /// Arguments of `init`.
@@ -19,27 +19,60 @@ pub struct InitArgs {
     dir: PathBuf,
 }
 
+/// The policies that a new gateway starts from, by their path in the policy folder.
+pub const POLICIES: &[(&str, &str)] = &[
+    (
+        "countersign.cedarschema",
+        include_str!("../../policies/countersign.cedarschema"),
+    ),
+    (
+        "00-baseline.cedar",
+        include_str!("../../policies/00-baseline.cedar"),
+    ),
+    ("10-login.cedar", include_str!("../../policies/10-login.cedar")),
+    (
+        "20-payments.cedar",
+        include_str!("../../policies/20-payments.cedar"),
+    ),
+    (
+        "30-exemptions.cedar",
+        include_str!("../../policies/30-exemptions.cedar"),
+    ),
+    ("40-admin.cedar", include_str!("../../policies/40-admin.cedar")),
+    (
+        "tests/access.toml",
+        include_str!("../../policies/tests/access.toml"),
+    ),
+    (
+        "tests/admin.toml",
+        include_str!("../../policies/tests/admin.toml"),
+    ),
+    (
+        "tests/login.toml",
+        include_str!("../../policies/tests/login.toml"),
+    ),
+    (
+        "tests/payments.toml",
+        include_str!("../../policies/tests/payments.toml"),
+    ),
+];
+
 /// The configuration that a new gateway starts from: the complete, commented one.
 const CONFIG: &str = include_str!("../../docs/countersign.example.toml");
 
-/// Runs `init`. `policies` are the files of the policy folder, by their path inside it.
+/// Runs `init`.
 ///
 /// # Errors
 /// When something of what it would make is there already, or cannot be written. What is there stays as it is.
-pub fn run(
-    args: &InitArgs,
-    policies: &[(&str, &str)],
-    random: &dyn SecureRandom,
-    console: &mut Console<'_>,
-) -> Result<(), CliError> {
-    let key = new_master_key(random)?;
+pub fn run(args: &InitArgs, entropy: &dyn Entropy, console: &mut Console<'_>) -> Result<(), CliError> {
+    let key = new_master_key(entropy);
     let public = |path: &str, text: &str| (args.dir.join(path), Zeroizing::new(text.to_owned()), 0o644);
     let mut files = vec![
         (args.dir.join("master.key"), key, 0o600),
         public("certs/profiles.toml", Profiles::BUILT_IN),
     ];
     files.extend(
-        policies
+        POLICIES
             .iter()
             .map(|(path, text)| public(&format!("policies/{path}"), text)),
     );
@@ -56,14 +89,12 @@ pub fn run(
 type NewFile = (PathBuf, Zeroizing<String>, u32);
 
 /// 256 random bits in base64, which fits a file as well as an environment variable.
-fn new_master_key(random: &dyn SecureRandom) -> Result<Zeroizing<String>, CliError> {
+fn new_master_key(entropy: &dyn Entropy) -> Zeroizing<String> {
     let mut key = Zeroizing::new([0; 32]);
-    random
-        .fill(key.as_mut())
-        .map_err(|_| CliError::Failed("the source of randomness failed".to_owned()))?;
+    entropy.fill(key.as_mut());
     let mut text = Zeroizing::new(BASE64.encode(key.as_ref()));
     text.push('\n');
-    Ok(text)
+    text
 }
 
 /// Looks at all before the first is written, so that a refusal leaves nothing half made.

@@ -4,7 +4,6 @@
 use std::fmt;
 
 use data_encoding::HEXLOWER;
-use ring::digest;
 
 use super::load::Config;
 use super::route::Route;
@@ -55,12 +54,7 @@ impl Charter {
 
     /// SHA-256 over `countersign/charter/v1`, a line feed, and the text.
     pub fn sha256(&self) -> [u8; 32] {
-        let mut context = digest::Context::new(&digest::SHA256);
-        context.update(DOMAIN);
-        context.update(self.text.as_bytes());
-        let mut hash = [0; 32];
-        hash.copy_from_slice(context.finish().as_ref());
-        hash
+        countersign_jose::sha256(&[DOMAIN, self.text.as_bytes()].concat())
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Method;
 
-use super::path::PathPattern;
+use super::path_pattern::PathPattern;
 use super::public_url::read_authority;
 use super::quantity::{duration_within, size_within};
 use super::section::{Section, Weight};

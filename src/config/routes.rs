@@ -2,7 +2,8 @@
 
 use http::Method;
 
-use super::path::{Overlap, RequestPath};
+use super::path_pattern::Overlap;
+use super::request_path::RequestPath;
 use super::route::Route;
 use super::section::Section;
 

@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use ring::digest;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
@@ -34,13 +33,8 @@ impl TrustAnchors {
 
     /// SHA-256 over the certificates in their order: what the charter states, whatever else stands in the file.
     pub fn sha256(&self) -> [u8; 32] {
-        let mut context = digest::Context::new(&digest::SHA256);
-        for certificate in &self.certificates {
-            context.update(certificate);
-        }
-        let mut hash = [0; 32];
-        hash.copy_from_slice(context.finish().as_ref());
-        hash
+        let ders: Vec<&[u8]> = self.certificates.iter().map(AsRef::as_ref).collect();
+        countersign_jose::sha256(&ders.concat())
     }
 
     pub(super) fn read(value: &Value<'_>) -> Parsed<TrustAnchors> {

@@ -1,7 +1,6 @@
 //! Issuing, in memory: an authority of one root and four intermediates, and certificates below them.
 
 use std::net::IpAddr;
-use std::time::SystemTime;
 
 use rcgen::{CertificateParams, IsCa, KeyPair, KeyUsagePurpose, SanType};
 use rustls_pki_types::{CertificateDer, DnsName, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -10,6 +9,7 @@ use zeroize::Zeroizing;
 use super::error::PkiError;
 use super::issuer::{Intermediate, Intermediates, Root, common_name, extended_usages, set_validity};
 use super::profile::{Hosts, Profiles, Purpose};
+use crate::base::Timestamp;
 
 /// An authority that can issue certificates of every purpose. It does not hold the root's key: that is needed for
 /// intermediates only.
@@ -35,7 +35,7 @@ impl Authority {
     ///
     /// # Errors
     /// `PkiError::Build` when the source of randomness fails, `PkiError::Time` for a `now` no certificate can state.
-    pub fn create(profiles: Profiles, now: SystemTime) -> Result<(Authority, RootKey), PkiError> {
+    pub fn create(profiles: Profiles, now: Timestamp) -> Result<(Authority, RootKey), PkiError> {
         let root = Root::create(&profiles.root, now)?;
         let intermediates = Intermediates::create(&root, &profiles, now)?;
         let Root {
@@ -74,7 +74,7 @@ impl Authority {
         purpose: Purpose,
         name: &str,
         hosts: &[String],
-        now: SystemTime,
+        now: Timestamp,
     ) -> Result<Issued, PkiError> {
         check_name(name)?;
         let profile = self.profiles.of(purpose);

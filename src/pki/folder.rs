@@ -4,7 +4,6 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use zeroize::Zeroizing;
 
@@ -12,6 +11,7 @@ use super::authority::{Authority, Issued};
 use super::error::PkiError;
 use super::issuer::{Intermediate, Intermediates};
 use super::profile::{Profiles, Purpose};
+use crate::base::Timestamp;
 use crate::config::{SecretRef, secret_ref::SecretError};
 
 /// An authority in a folder.
@@ -37,7 +37,7 @@ impl Ca {
     ///
     /// # Errors
     /// `PkiError::Exists` when there is an authority, `PkiError::File` when the folder cannot be written.
-    pub fn create(folder: &Path, profiles: &Profiles, now: SystemTime) -> Result<Ca, PkiError> {
+    pub fn create(folder: &Path, profiles: &Profiles, now: Timestamp) -> Result<Ca, PkiError> {
         let root = folder.join("ca.pem");
         if root.exists() {
             return Err(PkiError::Exists(root));
@@ -95,7 +95,7 @@ impl Ca {
         purpose: Purpose,
         name: &str,
         hosts: &[String],
-        now: SystemTime,
+        now: Timestamp,
     ) -> Result<IssuedPaths, PkiError> {
         let issued = self.authority.issue(purpose, name, hosts, now)?;
         let below = self.folder.join(purpose.as_str());

@@ -1,6 +1,6 @@
 //! The certificates that sign others: the root and the intermediates (RFC 5280 section 4.2.1.9).
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::error::PkiError;
 use super::profile::{Hosts, Profile, Profiles, Purpose, RootProfile, Usage};
+use crate::base::Timestamp;
 
 /// A root with its key; lives only as long as intermediates are made.
 pub(super) struct Root {
@@ -45,7 +46,7 @@ const BACKDATING_S: u64 = 600;
 const DAY_S: u64 = 86_400;
 
 impl Root {
-    pub(super) fn create(profile: &RootProfile, now: SystemTime) -> Result<Root, PkiError> {
+    pub(super) fn create(profile: &RootProfile, now: Timestamp) -> Result<Root, PkiError> {
         let mut params = issuer_params(&profile.common_name, BasicConstraints::Constrained(1));
         let not_after_s = set_validity(&mut params, now, profile.lifetime_days, None)?;
         let key = KeyPair::generate()?;
@@ -64,7 +65,7 @@ impl Intermediates {
     pub(super) fn create(
         root: &Root,
         profiles: &Profiles,
-        now: SystemTime,
+        now: Timestamp,
     ) -> Result<Intermediates, PkiError> {
         Intermediates::of_each(|purpose| Intermediate::create(root, profiles.of(purpose), now))
     }
@@ -92,7 +93,7 @@ impl Intermediates {
 }
 
 impl Intermediate {
-    fn create(root: &Root, profile: &Profile, now: SystemTime) -> Result<Intermediate, PkiError> {
+    fn create(root: &Root, profile: &Profile, now: Timestamp) -> Result<Intermediate, PkiError> {
         let mut params = issuer_params(&profile.common_name, BasicConstraints::Constrained(0));
         params.extended_key_usages = extended_usages(profile);
         params.use_authority_key_identifier_extension = true;
@@ -131,7 +132,7 @@ impl Intermediate {
         })
     }
 
-    pub(super) fn is_valid(&self, now: SystemTime) -> Result<bool, PkiError> {
+    pub(super) fn is_valid(&self, now: Timestamp) -> Result<bool, PkiError> {
         let now_s = seconds_since_1970(now)?;
         Ok((self.not_before_s..self.not_after_s).contains(&now_s))
     }
@@ -141,7 +142,7 @@ impl Intermediate {
 /// since 1970.
 pub(super) fn set_validity(
     params: &mut CertificateParams,
-    now: SystemTime,
+    now: Timestamp,
     lifetime_days: u32,
     issuer_not_after_s: Option<u64>,
 ) -> Result<u64, PkiError> {
@@ -190,15 +191,10 @@ fn no_hosts() -> NameConstraints {
 
 /// `now` in seconds since 1970, before the year 2400: with the longest lifetime it stays inside what a certificate can
 /// state.
-fn seconds_since_1970(now: SystemTime) -> Result<u64, PkiError> {
+fn seconds_since_1970(now: Timestamp) -> Result<u64, PkiError> {
     const YEAR_2400_S: u64 = 13_569_465_600;
-    let now_s = now
-        .duration_since(UNIX_EPOCH)
-        .map_err(|_| PkiError::Time)?
-        .as_secs();
-    if now_s < YEAR_2400_S {
-        Ok(now_s)
-    } else {
-        Err(PkiError::Time)
-    }
+    u64::try_from(now.seconds())
+        .ok()
+        .filter(|now_s| *now_s < YEAR_2400_S)
+        .ok_or(PkiError::Time)
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
@@ -13,11 +13,12 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 
 use super::*;
+use crate::base::Timestamp;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-fn now() -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(1_790_000_000)
+fn now() -> Timestamp {
+    Timestamp::from_seconds(1_790_000_000)
 }
 
 fn authority() -> Authority {
@@ -44,15 +45,15 @@ fn trusting(anchor: CertificateDer<'static>) -> Arc<RootCertStore> {
     Arc::new(store)
 }
 
-fn unix(time: SystemTime) -> UnixTime {
-    UnixTime::since_unix_epoch(time.duration_since(UNIX_EPOCH).unwrap())
+fn unix(time: Timestamp) -> UnixTime {
+    UnixTime::since_unix_epoch(time.since(Timestamp::default()))
 }
 
 fn as_server(
     anchor: CertificateDer<'static>,
     chain: &[CertificateDer<'static>],
     host: &str,
-    at: SystemTime,
+    at: Timestamp,
 ) -> Result<(), rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = WebPkiServerVerifier::builder_with_provider(trusting(anchor), provider)
@@ -67,7 +68,7 @@ fn as_server(
 fn as_client(
     anchor: CertificateDer<'static>,
     chain: &[CertificateDer<'static>],
-    at: SystemTime,
+    at: Timestamp,
 ) -> Result<(), rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = WebPkiClientVerifier::builder_with_provider(trusting(anchor), provider)
@@ -95,10 +96,10 @@ fn a_certificate_begins_ten_minutes_back_and_ends_with_its_lifetime() {
     let authority = authority();
     let chain = issue(&authority, Purpose::Server, "localhost", &[]);
     let at = |time| as_server(root(&authority), &chain, "localhost", time);
-    at(now() - Duration::from_secs(599)).unwrap();
-    at(now() - Duration::from_secs(601)).unwrap_err();
-    at(now() + 90 * DAY - Duration::from_secs(1)).unwrap();
-    at(now() + 90 * DAY + Duration::from_secs(1)).unwrap_err();
+    at(now().minus(Duration::from_secs(599))).unwrap();
+    at(now().minus(Duration::from_secs(601))).unwrap_err();
+    at(now().plus(90 * DAY - Duration::from_secs(1))).unwrap();
+    at(now().plus(90 * DAY + Duration::from_secs(1))).unwrap_err();
 }
 
 /// MTLS-06: client certificates come from a private authority, with clientAuth.
@@ -182,14 +183,14 @@ fn names_and_hosts_that_no_certificate_may_have_are_refused() {
 #[test]
 fn a_certificate_does_not_outlive_its_intermediate_and_an_expired_one_issues_nothing() {
     let authority = authority();
-    let late = now() + 1800 * DAY;
+    let late = now().plus(1800 * DAY);
     let chain = authority
         .issue(Purpose::Server, "localhost", &[], late)
         .unwrap()
         .chain();
-    as_server(root(&authority), &chain, "localhost", late + 24 * DAY).unwrap();
-    as_server(root(&authority), &chain, "localhost", late + 26 * DAY).unwrap_err();
-    let expired = authority.issue(Purpose::Server, "localhost", &[], now() + 1826 * DAY);
+    as_server(root(&authority), &chain, "localhost", late.plus(24 * DAY)).unwrap();
+    as_server(root(&authority), &chain, "localhost", late.plus(26 * DAY)).unwrap_err();
+    let expired = authority.issue(Purpose::Server, "localhost", &[], now().plus(1826 * DAY));
     assert!(matches!(
         expired,
         Err(PkiError::IntermediateExpired(Purpose::Server))

@@ -1,7 +1,7 @@
 //! Certificates as `check` sees them: readable, in their time, and each with the key that belongs to it.
 
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
@@ -9,6 +9,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::Findings;
+use crate::base::Timestamp;
 use crate::config::{SecretRef, TrustAnchors};
 
 /// How long before its end a certificate is warned about.
@@ -19,7 +20,7 @@ pub(super) fn check_pair(
     key: &str,
     chain: &Path,
     secret: &SecretRef,
-    now: SystemTime,
+    now: Timestamp,
     findings: &mut Findings,
 ) {
     let chain = read_chain(chain)
@@ -42,7 +43,7 @@ pub(super) fn check_pair(
 pub(super) fn check_trust_anchors(
     key: &str,
     anchors: &TrustAnchors,
-    now: SystemTime,
+    now: Timestamp,
     findings: &mut Findings,
 ) {
     for certificate in anchors.certificates() {
@@ -84,18 +85,14 @@ fn check_match(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>)
     }
 }
 
-fn check_time(key: &str, certificate: &CertificateDer<'_>, now: SystemTime, findings: &mut Findings) {
+fn check_time(key: &str, certificate: &CertificateDer<'_>, now: Timestamp, findings: &mut Findings) {
     let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
         findings.fault(key, "a certificate cannot be parsed");
         return;
     };
     let (subject, validity) = (parsed.subject(), parsed.validity());
-    let at = |time: SystemTime| {
-        let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        i64::try_from(seconds).unwrap_or(i64::MAX)
-    };
     let end = validity.not_after;
-    if at(now) < validity.not_before.timestamp() {
+    if now.seconds() < validity.not_before.timestamp() {
         findings.fault(
             key,
             format!(
@@ -103,9 +100,9 @@ fn check_time(key: &str, certificate: &CertificateDer<'_>, now: SystemTime, find
                 validity.not_before
             ),
         );
-    } else if at(now) > end.timestamp() {
+    } else if now.seconds() > end.timestamp() {
         findings.fault(key, format!("{subject} expired on {end}; issue a new one"));
-    } else if at(now + SOON) > end.timestamp() {
+    } else if now.plus(SOON).seconds() > end.timestamp() {
         findings.warning(
             key,
             format!("{subject} expires on {end}; issue a new one in time"),

@@ -3,23 +3,18 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use clap::{Args, Command};
-use ring::rand::SystemRandom;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use super::*;
+use crate::base::SystemEntropy;
 use crate::cli::{certs, init};
 
-const POLICIES: &[(&str, &str)] = &[
-    ("00-baseline.cedar", "// nothing\n"),
-    ("tests/payments.toml", "# none\n"),
-];
-
-fn now() -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(1_790_000_000)
+fn now() -> Timestamp {
+    Timestamp::from_seconds(1_790_000_000)
 }
 
 fn parsed<T: Args>(arguments: &[&str]) -> T {
@@ -39,7 +34,7 @@ fn said(
 fn run_init(folder: &Path) -> (String, Result<(), CliError>) {
     let args = parsed(&[folder.to_str().unwrap()]);
     said(false, |console| {
-        init::run(&args, POLICIES, &SystemRandom::new(), console)
+        init::run(&args, &SystemEntropy::default(), console)
     })
 }
 
@@ -49,7 +44,7 @@ fn run_certs(folder: &Path, words: &[&str]) -> Result<(), CliError> {
     said(false, |console| certs::run(&args, now(), console)).1
 }
 
-fn run_check(folder: &Path, json: bool, now: SystemTime) -> (String, Result<(), CliError>) {
+fn run_check(folder: &Path, json: bool, now: Timestamp) -> (String, Result<(), CliError>) {
     let config = folder.join("countersign.toml");
     let args = parsed(&["--config", config.to_str().unwrap()]);
     said(json, |console| run(&args, &[], now, console))
@@ -180,17 +175,17 @@ fn check_refuses_exposed_keys_foreign_keys_and_what_is_no_key() {
 fn check_tells_certificates_that_have_expired_or_soon_will_or_are_not_yet_valid() {
     let folder = made();
     let day = Duration::from_secs(86_400);
-    let (said, result) = run_check(folder.path(), false, now() + 80 * day);
+    let (said, result) = run_check(folder.path(), false, now().plus(80 * day));
     assert!(
         result.is_ok() && said.contains("warning: ") && said.contains("CN=localhost expires on"),
         "{said}"
     );
-    let (said, result) = run_check(folder.path(), false, now() + 91 * day);
+    let (said, result) = run_check(folder.path(), false, now().plus(91 * day));
     assert!(
         result.is_err() && said.contains("CN=localhost expired on"),
         "{said}"
     );
-    let (said, result) = run_check(folder.path(), false, now() - day);
+    let (said, result) = run_check(folder.path(), false, now().minus(day));
     assert!(result.is_err() && said.contains("check the clock"), "{said}");
 }
 
@@ -248,4 +243,54 @@ fn certs_refuse_what_they_cannot_issue() {
     let empty = tempfile::tempdir().unwrap();
     let error = run_certs(empty.path(), &["issue", "client", "shop"]).unwrap_err();
     assert!(error.to_string().contains("countersign certs init"), "{error}");
+}
+
+#[test]
+fn init_writes_every_policy_file_of_the_project_and_no_other() {
+    let folder = made();
+    let files = |folder: &Path| {
+        let below = |dir: &Path| {
+            let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+            entries.filter(|path| path.is_file()).collect::<Vec<_>>()
+        };
+        let mut files: Vec<_> = [below(folder), below(&folder.join("tests"))].concat();
+        files.sort();
+        files
+            .iter()
+            .map(|path| (path.file_name().unwrap().to_owned(), fs::read(path).unwrap()))
+            .collect::<Vec<_>>()
+    };
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    assert_eq!(files(&folder.path().join("policies")), files(&project));
+}
+
+#[test]
+fn check_tells_a_broken_policy_and_a_master_key_of_another_length() {
+    let folder = made();
+    fs::write(
+        folder.path().join("policies/00-baseline.cedar"),
+        "permit (principal",
+    )
+    .unwrap();
+    fs::write(folder.path().join("master.key"), "dG9vIHNob3J0\n").unwrap();
+    let (said, result) = run_check(folder.path(), false, now());
+    assert!(result.is_err());
+    for told in [
+        "policy.dir: ",
+        "00-baseline.cedar:1",
+        "keys.kek: ",
+        "32 random bytes",
+    ] {
+        assert!(said.contains(told), "{told} is not in {said}");
+    }
+}
+
+#[test]
+fn check_writes_the_schema_for_editors() {
+    let (said, result) = said(false, |console| run(&parsed(&["--schema"]), &[], now(), console));
+    result.unwrap();
+    assert_eq!(
+        serde_json::from_str::<Value>(&said).unwrap(),
+        config::json_schema()
+    );
 }

@@ -245,3 +245,40 @@ fn the_schema_knows_every_section_and_the_defaults() {
             .is_some()
     );
 }
+
+#[test]
+fn the_example_names_every_key() {
+    let example = include_str!("../../../docs/countersign.example.toml");
+    let mut missing = Vec::new();
+    missing_keys(&json_schema(), example, &mut missing);
+    assert!(
+        missing.is_empty(),
+        "not in docs/countersign.example.toml: {missing:?}"
+    );
+}
+
+/// The keys of a section's schema that the example shows in no line, commented out or not.
+fn missing_keys(section: &serde_json::Value, example: &str, missing: &mut Vec<String>) {
+    let section = section.get("items").unwrap_or(section);
+    for (name, schema) in section["properties"].as_object().unwrap() {
+        let schema = schema.get("items").unwrap_or(schema);
+        if schema.get("properties").is_some() {
+            missing_keys(schema, example, missing);
+            continue;
+        }
+        let shown = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{name} = "));
+        if !example.lines().any(shown) {
+            missing.push(name.clone());
+        }
+    }
+}
+
+#[test]
+fn the_published_schema_is_the_one_the_tables_make() {
+    let published = include_str!("../../../docs/countersign.schema.json");
+    let published: serde_json::Value = serde_json::from_str(published).unwrap();
+    assert!(
+        published == json_schema(),
+        "run: countersign check --schema > docs/countersign.schema.json"
+    );
+}
