@@ -1,5 +1,6 @@
 //! Countersign: a payment authentication gateway. The modules stand in the order of a request's journey.
 
+pub mod admin;
 pub mod answer;
 pub mod base;
 pub mod cli;

@@ -152,6 +152,15 @@ pub enum Event {
         /// What: the name of the policy action.
         action: &'static str,
     },
+    /// An admin, or someone who is none, was refused on the admin listener.
+    AdminRefused {
+        /// Who; absent when no registered admin came.
+        admin: Option<AdminName>,
+        /// What they wanted: the name of the policy action.
+        action: &'static str,
+        /// Why.
+        code: &'static str,
+    },
     /// Clients, customers and admins were written by `seed`.
     Seeded {
         /// How many clients are new.

@@ -108,6 +108,9 @@ codes! {
     UpstreamTimeout "upstream-timeout" 504 "The backend did not answer in time" "Try again later.";
     AnswerInvalid "answer-invalid" 502 "The backend's answer cannot be used" "Report it with the request id.";
     AnswerTooLarge "answer-too-large" 502 "The backend's answer is too large" "Report it with the request id.";
+    Conflict "conflict" 409 "This does not fit how things stand" "Look at the present state, then decide again.";
+    ConfigurationInvalid "configuration-invalid" 422 "The files on disk cannot take effect"
+        "Correct what detail lists, then reload again.";
 }
 
 impl Code {

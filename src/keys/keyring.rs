@@ -51,6 +51,27 @@ pub struct Rotation {
     pub old_verifies_until: Timestamp,
 }
 
+/// What may be told of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyFacts {
+    /// The name.
+    pub kid: String,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Where it stands.
+    pub state: State,
+    /// The JOSE algorithm, for key pairs.
+    pub algorithm: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it began or will begin to sign or seal.
+    pub active_at: Timestamp,
+    /// When it stopped.
+    pub retired_at: Option<Timestamp>,
+    /// When its private part is to go, or went.
+    pub destroy_at: Option<Timestamp>,
+}
+
 /// A key just made: its name, the public half where it has one, and what is to be sealed.
 struct Fresh {
     kid: String,
@@ -106,6 +127,16 @@ impl Keyring {
     #[must_use]
     pub const fn schedule(&self) -> &Schedule {
         &self.schedule
+    }
+
+    /// Every key there is or was, by purpose, the oldest first.
+    ///
+    /// # Errors
+    /// [`KeyError::Store`].
+    pub async fn list(&self) -> Result<Vec<KeyFacts>, KeyError> {
+        let mut keys: Vec<_> = records::all(&self.db).await?.into_iter().map(facts).collect();
+        keys.sort_by_key(|key| key.purpose);
+        Ok(keys)
     }
 
     /// Does what the schedule says is due; called every second.
@@ -184,10 +215,11 @@ impl Keyring {
     }
 
     /// Marks a key compromised: nothing it signed is accepted from now on, and a fresh key takes its place at once.
+    /// Returns what it was for.
     ///
     /// # Errors
     /// [`KeyError::Unknown`] when no live key has this name; [`KeyError::Store`].
-    pub async fn revoke(&self, kid: &str, by: &AdminName) -> Result<(), KeyError> {
+    pub async fn revoke(&self, kid: &str, by: &AdminName) -> Result<Purpose, KeyError> {
         let _one = self.changing.lock().await;
         let records = records::all(&self.db).await?;
         let now = self.clock.now();
@@ -211,7 +243,8 @@ impl Keyring {
             self.change(&mut batch, &next, State::Active, now, None);
         }
         self.db.commit(batch).await?;
-        self.refresh().await
+        self.refresh().await?;
+        Ok(record.purpose)
     }
 
     /// Reads the keys from the store again: after a change here or on another node.
@@ -370,6 +403,19 @@ impl Keyring {
             active_at: now.plus(wait),
             old_verifies_until: now.plus(wait).plus(self.schedule.verify_for(purpose)),
         }
+    }
+}
+
+fn facts(record: Record) -> KeyFacts {
+    KeyFacts {
+        kid: record.kid,
+        purpose: record.purpose,
+        state: record.state,
+        algorithm: record.public.and_then(|jwk| jwk.alg),
+        created_at: record.created_at,
+        active_at: record.active_at,
+        retired_at: record.retire_at,
+        destroy_at: record.destroy_at,
     }
 }
 

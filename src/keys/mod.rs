@@ -20,7 +20,7 @@ mod set;
 mod tests;
 
 pub use kek::{KekError, read_kek};
-pub use keyring::{KeyError, Keyring, Rotation};
+pub use keyring::{KeyError, KeyFacts, Keyring, Rotation};
 pub use purpose::{Purpose, State};
 pub use rotation::Schedule;
 pub use seal::{SealError, SealKey};

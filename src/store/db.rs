@@ -22,8 +22,9 @@ const PREPARED_STATEMENTS: usize = 128;
 /// The store. Cheap to clone; the last clone closes it.
 #[derive(Clone)]
 pub struct Db {
-    writer: Writer,
+    /// Before the writer, so that the last connection to close is one that may fold the log into the file.
     readers: Readers,
+    writer: Writer,
     /// Held as long as the store is open, so that a second gateway on the same file does not even start.
     _lock: Arc<File>,
 }
@@ -56,8 +57,8 @@ impl Db {
             .map(|_| connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|e| failed(e.to_string())))
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
-            writer: Writer::start(writer)?,
             readers: Readers::start(readers)?,
+            writer: Writer::start(writer)?,
             _lock: Arc::new(lock),
         })
     }

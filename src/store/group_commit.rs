@@ -3,13 +3,16 @@
 //! Whatever is waiting when the writer is free goes into one transaction, each batch in a savepoint of its own, so a
 //! batch whose guard fails leaves the others alone. Answers go out after the commit, never before.
 
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::batch::{Batch, Guard};
+use super::bind::bind;
 use super::error::StoreError;
+use super::threads::Threads;
 
 /// Batches that may wait for the writer; more are refused, so that a slow disk shows as an error and not as memory.
 const WAITING: usize = 4096;
@@ -24,28 +27,24 @@ struct Job {
 /// The way to the writer thread; the thread ends when the last of these is dropped.
 #[derive(Clone)]
 pub(super) struct Writer {
-    jobs: SyncSender<Job>,
+    thread: Arc<Threads<Job>>,
 }
 
 impl Writer {
     /// Starts the thread.
     pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
         let (jobs, waiting) = sync_channel(WAITING);
-        std::thread::Builder::new()
-            .name("store-writer".to_owned())
-            .spawn(move || write_all(connection, &waiting))
-            .map_err(|error| StoreError::Failed(error.to_string()))?;
-        Ok(Self { jobs })
+        let mut thread = Threads::new(jobs);
+        thread.spawn("store-writer", move || write_all(connection, &waiting))?;
+        Ok(Self {
+            thread: Arc::new(thread),
+        })
     }
 
     /// Returns when the batch is on disk, or why it is not.
     pub(super) async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         let (answer, outcome) = oneshot::channel();
-        self.jobs
-            .try_send(Job { batch, answer })
-            .map_err(|error| match error {
-                TrySendError::Full(_) | TrySendError::Disconnected(_) => StoreError::Busy,
-            })?;
+        self.thread.hand_over(Job { batch, answer })?;
         outcome.await.unwrap_or(Err(StoreError::Busy))
     }
 }
@@ -96,7 +95,8 @@ fn write_together(
 fn run(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
     for statement in &batch.statements {
         let mut prepared = connection.prepare_cached(statement.sql)?;
-        let rows = prepared.execute(rusqlite::params_from_iter(&statement.parameters))?;
+        bind(&mut prepared, &statement.parameters)?;
+        let rows = prepared.raw_execute()?;
         match statement.guard {
             Guard::OneRow(name) if rows != 1 => return Err(StoreError::Guard(name)),
             Guard::NoRow(name) if rows != 0 => return Err(StoreError::Guard(name)),

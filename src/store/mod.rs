@@ -8,6 +8,7 @@
 //! reads what the next one needs. It must never let a batch half happen, nor acknowledge one that is not on disk.
 
 mod batch;
+mod bind;
 mod db;
 pub mod ephemeral;
 mod error;
@@ -17,6 +18,7 @@ mod read;
 mod row;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 pub use batch::{Batch, Guard};
 pub use db::Db;

@@ -1,13 +1,15 @@
 //! Read connections beside the writer, each on a thread of its own, so that no query blocks a runtime.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::bind::bind;
 use super::error::StoreError;
 use super::row::{Row, Value};
+use super::threads::Threads;
 
 /// Queries that may wait for a read connection.
 const WAITING: usize = 4096;
@@ -18,10 +20,10 @@ struct Query {
     answer: oneshot::Sender<Result<Vec<Row>, StoreError>>,
 }
 
-/// The way to the read threads.
+/// The way to the read threads; they end when the last of these is dropped.
 #[derive(Clone)]
 pub(super) struct Readers {
-    queries: SyncSender<Query>,
+    threads: Arc<Threads<Query>>,
 }
 
 impl Readers {
@@ -29,14 +31,14 @@ impl Readers {
     pub(super) fn start(connections: Vec<Connection>) -> Result<Self, StoreError> {
         let (queries, waiting) = sync_channel(WAITING);
         let waiting = Arc::new(Mutex::new(waiting));
+        let mut threads = Threads::new(queries);
         for connection in connections {
             let waiting = Arc::clone(&waiting);
-            std::thread::Builder::new()
-                .name("store-reader".to_owned())
-                .spawn(move || answer_all(&connection, &waiting))
-                .map_err(|error| StoreError::Failed(error.to_string()))?;
+            threads.spawn("store-reader", move || answer_all(&connection, &waiting))?;
         }
-        Ok(Self { queries })
+        Ok(Self {
+            threads: Arc::new(threads),
+        })
     }
 
     /// The rows `sql` selects.
@@ -46,13 +48,11 @@ impl Readers {
         parameters: Vec<Value>,
     ) -> Result<Vec<Row>, StoreError> {
         let (answer, rows) = oneshot::channel();
-        self.queries
-            .try_send(Query {
-                sql,
-                parameters,
-                answer,
-            })
-            .map_err(|_| StoreError::Busy)?;
+        self.threads.hand_over(Query {
+            sql,
+            parameters,
+            answer,
+        })?;
         rows.await.unwrap_or(Err(StoreError::Busy))
     }
 }
@@ -70,7 +70,8 @@ fn answer_all(connection: &Connection, waiting: &Mutex<Receiver<Query>>) {
 fn select(connection: &Connection, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, StoreError> {
     let mut prepared = connection.prepare_cached(sql)?;
     let columns = prepared.column_count();
-    let mut found = prepared.query(rusqlite::params_from_iter(parameters))?;
+    bind(&mut prepared, parameters)?;
+    let mut found = prepared.raw_query();
     let mut rows = Vec::new();
     while let Some(row) = found.next()? {
         let values = (0..columns)

@@ -86,6 +86,50 @@ async fn a_guard_sees_what_its_own_batch_did_before_it() {
     assert_eq!(db.meta("a").await.unwrap().as_deref(), Some("2"));
 }
 
+#[tokio::test]
+async fn a_parameter_is_the_value_of_its_number_wherever_it_stands() {
+    let place = place();
+    let db = Db::open(&place.path).unwrap();
+    let mut batch = Batch::new();
+    batch.run(
+        "INSERT INTO meta (value, name) VALUES ($2, $1)",
+        vec!["name".into(), "value".into()],
+    );
+    batch.one_row(
+        "found",
+        "UPDATE meta SET value = $2 WHERE name = $1 AND value = $2",
+        vec!["name".into(), "value".into()],
+    );
+    db.commit(batch).await.unwrap();
+    let sql = "SELECT value FROM meta WHERE value = $2 AND name = $1";
+    let row = db
+        .query_one(sql, vec!["name".into(), "value".into()])
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(row.text(0).unwrap(), "value");
+}
+
+#[tokio::test]
+async fn a_statement_with_too_many_or_too_few_values_is_refused() {
+    let place = place();
+    let db = Db::open(&place.path).unwrap();
+    for values in [vec![], vec!["a".into(), "b".into()]] {
+        let refused = db
+            .query("SELECT value FROM meta WHERE name = $1", values.clone())
+            .await;
+        assert!(matches!(refused, Err(StoreError::Failed(_))));
+        let mut batch = Batch::new();
+        batch.run("DELETE FROM meta WHERE name = $1", values);
+        assert!(matches!(db.commit(batch).await, Err(StoreError::Failed(_))));
+    }
+    assert!(
+        db.query("SELECT value FROM meta WHERE name = ?1", vec!["a".into()])
+            .await
+            .is_err()
+    );
+}
+
 /// Every second batch fails, by a guard or by a constraint; all are waiting at once, so they share transactions.
 #[tokio::test]
 async fn a_failing_batch_leaves_the_others_of_its_group_alone() {
@@ -143,6 +187,18 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
+}
+
+#[tokio::test]
+async fn a_closed_store_is_one_file_again() {
+    let place = place();
+    let db = Db::open(&place.path).unwrap();
+    let other = db.clone();
+    other.commit(put("a", "1")).await.unwrap();
+    drop(db);
+    assert!(beside(&place.path, "-wal").exists(), "one handle is left");
+    drop(other);
+    assert!(!beside(&place.path, "-wal").exists());
 }
 
 #[tokio::test]
@@ -321,7 +377,7 @@ async fn on_a_full_disk_every_answer_tells_the_truth() {
         let kept = db.meta(&format!("row {n}")).await.unwrap().is_some();
         assert_eq!(outcome.is_ok(), kept, "row {n}: {outcome:?}");
     }
-    assert!((1..60).contains(&refused), "{refused} of 60 refused");
+    assert!(refused > 0, "the disk was never full");
 }
 
 /// One transfer between counters: refused when there is not enough left.

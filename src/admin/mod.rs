@@ -1,0 +1,23 @@
+//! The admin listener's API under `/admin/v1/`: what operators and key custodians do, each known by a client certificate.
+//!
+//! * [`api`] is the table of paths; every path stands behind [`guard`], which finds the admin, asks the policies, and
+//!   records what was done and what was refused (PCI DSS 10.2.1, 10.2.2);
+//! * [`keys`] lists, rotates and revokes keys (design 8); [`gateway`] shows what is in force and reloads it;
+//! * [`records`] are the registered admins; [`needs`] is what this door asks of the rest of the gateway.
+//!
+//! It must never act for a certificate that is not registered, decide by itself what a role may do, or do anything that
+//! leaves no event.
+
+mod api;
+mod gateway;
+mod guard;
+mod keys;
+mod needs;
+mod order;
+mod records;
+#[cfg(test)]
+mod tests;
+
+pub use api::{Services, router};
+pub use needs::{AdminFacts, Authorize, InForce, Reload, ReloadReport, Running, action};
+pub use records::{Admin, Admins, CONFLICT, NewAdmin, add_to_batch};
