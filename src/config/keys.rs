@@ -15,6 +15,8 @@ pub struct Keys {
     pub kek: SecretRef,
     /// How long a signing key signs before the next one takes over.
     pub period: Duration,
+    /// How long the next key is published before it signs, and how long others may keep a copy of the published keys.
+    pub publish_ahead: Duration,
 }
 
 pub(super) const SHAPE: Shape = Shape {
@@ -33,6 +35,12 @@ pub(super) const SHAPE: Shape = Shape {
             "\"90d\"",
             "How long a signing key signs before the next one takes over; 1d to 730d.",
         ),
+        Key::with_default(
+            "publish_ahead",
+            Kind::Duration,
+            "\"5m\"",
+            "How long the next key is published before it signs, and the max-age of published keys; 1s to 24h.",
+        ),
     ],
     sections: &[],
 };
@@ -43,9 +51,11 @@ pub(super) fn read(section: &Section<'_>) -> Option<Keys> {
     let kek = section.value("kek", read_kek);
     // Two years: the longest originator-usage period of a symmetric or authentication key (KEY-01).
     let period = section.value("period", duration_within(DAY, DAY * 730));
+    let publish_ahead = section.value("publish_ahead", duration_within(Duration::from_secs(1), DAY));
     Some(Keys {
         kek: kek?,
         period: period?,
+        publish_ahead: publish_ahead?,
     })
 }
 

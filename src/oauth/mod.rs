@@ -8,6 +8,7 @@
 //! own, or move `auth_time`.
 
 pub mod access_token;
+pub mod bound_key;
 pub mod client;
 pub mod clients;
 pub mod dpop;

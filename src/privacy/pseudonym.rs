@@ -30,10 +30,11 @@ pub struct Pseudonyms {
     subject: hmac::Key,
     address: hmac::Key,
     nonce: hmac::Key,
+    place: hmac::Key,
 }
 
 /// The names of the keys in the store; one key, one use.
-const NAMES: [&str; 4] = ["username", "subject", "address", "nonce"];
+const NAMES: [&str; 5] = ["username", "subject", "address", "nonce", "place"];
 
 impl Pseudonyms {
     /// Reads the keys from the store and makes those that are missing.
@@ -74,6 +75,7 @@ impl Pseudonyms {
             subject: key("subject")?,
             address: key("address")?,
             nonce: key("nonce")?,
+            place: key("place")?,
         })
     }
 
@@ -96,6 +98,16 @@ impl Pseudonyms {
     #[must_use]
     pub fn address(&self, address: std::net::IpAddr) -> String {
         countersign_jose::base64url(tag(&self.address, &[address.to_string().as_bytes()]))
+    }
+
+    /// Where something about a customer stands, such as a payee of theirs, without naming it.
+    #[must_use]
+    pub fn place(&self, purpose: &str, parts: &[&str]) -> [u8; 32] {
+        let parts: Vec<&[u8]> = std::iter::once(purpose)
+            .chain(parts.iter().copied())
+            .map(str::as_bytes)
+            .collect();
+        tag(&self.place, &parts)
     }
 
     /// The key that DPoP nonces are made with, the same on every node.

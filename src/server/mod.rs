@@ -1,10 +1,28 @@
-//! The running gateway: what is opened when it starts, what is repeated while it runs, and how it ends.
+//! A configuration becomes a running gateway: the one place that picks adapters and wires services.
 //!
-//! It must never print: what a person has to know goes back to the command line, what an operator has to know to the log.
+//! * [`build`](build()) opens store, keyring, policies and services and binds the doors;
+//! * [`Gateway`] opens the doors and ends them without cutting a request short; [`jobs`] are the periodic ones;
+//! * [`Reloader`] puts a changed configuration in force, whole or not at all.
+//!
+//! It must never decide anything about a request, and never print: what a person has to know goes back to the command
+//! line, what an operator has to know to the log.
 
+mod build;
+mod control;
+mod doors;
+mod error;
+mod front;
 pub mod jobs;
+mod open;
+mod reload;
 mod run;
+mod schedule;
 mod signals;
+mod upstreams;
 
+pub use build::{Addresses, Built, build};
+pub use error::StartError;
+pub use open::{DEVELOPMENT, open_store};
+pub use reload::Reloader;
 pub use run::Gateway;
 pub use signals::{Hangups, Shutdown};

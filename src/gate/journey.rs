@@ -1,0 +1,202 @@
+//! The chain on one page.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::admit::{Arrived, admit};
+use super::attest::attest;
+use super::forward::{Answered, Recalled, forward, recall, refuse};
+use super::identify::identify;
+use super::permit::permit;
+use super::refusal::Refused;
+use super::seal::seal;
+use super::snapshot::Snapshot;
+use crate::answer::{Body, add_security_headers};
+use crate::base::{Clock, Code, Connection, Entropy, Event, RequestId, Timestamp};
+use crate::identity::Sessions;
+use crate::keys::Keyring;
+use crate::oauth::bound_key::BoundKeys;
+use crate::oauth::{Clients, Dpop, Verifier};
+use crate::privacy::Pseudonyms;
+use crate::store::{Batch, Db, Ephemeral};
+use crate::telemetry::{Label, Metrics, names};
+use arc_swap::ArcSwap;
+use http::{Request, Response};
+
+/// The services the stages ask. Each owns its own data; the gate composes them.
+pub struct Services {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// What lasts.
+    pub db: Db,
+    /// Keys.
+    pub keyring: Arc<Keyring>,
+    /// Reads access tokens.
+    pub tokens: Verifier,
+    /// Reads DPoP proofs.
+    pub dpop: Arc<Dpop>,
+    /// Knows which sessions have ended.
+    pub sessions: Arc<Sessions>,
+    /// Knows the registered clients.
+    pub clients: Arc<Clients>,
+    /// Makes pseudonyms.
+    pub pseudonyms: Arc<Pseudonyms>,
+    /// Nonces of request signatures that were used.
+    pub nonces: Ephemeral<()>,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Public keys by their thumbprints, for tokens that are bound to them.
+    pub bound_keys: BoundKeys,
+    /// When this process began to remember nonces.
+    pub started_at: Timestamp,
+}
+
+/// The gateway's own resources, for requests that are for none of the routes.
+pub trait OwnPaths: Send + Sync {
+    /// Answers an admitted request; `Arc<Connection>` and [`RequestId`] are among its extensions.
+    fn answer(&self, request: Request<Body>) -> Pin<Box<dyn Future<Output = Response<Body>> + Send + '_>>;
+}
+
+/// The gate.
+pub struct Gate {
+    services: Arc<Services>,
+    snapshot: ArcSwap<Snapshot>,
+    own: Arc<dyn OwnPaths>,
+}
+
+impl Gate {
+    /// A gate that judges by `snapshot` until another is put in force.
+    #[must_use]
+    pub fn new(services: Arc<Services>, snapshot: Snapshot, own: Arc<dyn OwnPaths>) -> Self {
+        Self {
+            services,
+            snapshot: ArcSwap::from_pointee(snapshot),
+            own,
+        }
+    }
+
+    /// What is in force, with the keys as they stand.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        let snapshot = self.snapshot.load_full();
+        let keys = self.services.keyring.current();
+        if Arc::ptr_eq(&snapshot.keys, &keys) {
+            return snapshot;
+        }
+        let fresh = Arc::new(snapshot.with_keys(keys));
+        self.snapshot.compare_and_swap(&snapshot, Arc::clone(&fresh));
+        fresh
+    }
+
+    /// Puts a new configuration or new policies in force: for every request that arrives from now on.
+    pub fn put_in_force(&self, snapshot: Snapshot) {
+        self.snapshot.store(Arc::new(snapshot));
+    }
+
+    /// Takes a request from arrival to answer.
+    pub async fn handle(&self, request: Request<Body>, connection: Arc<Connection>) -> Response<Body> {
+        let at = self.services.clock.now();
+        let id = RequestId::new(at, &*self.services.entropy);
+        let arrived = Arrived::new(request, connection, self.snapshot(), id, at);
+        let answered = match self.travel(arrived).await {
+            Ok(answered) => answered,
+            Err(refused) => self.refuse(refused).await,
+        };
+        self.count(&answered, at);
+        answered.response
+    }
+
+    /// Every step, once, in order.
+    async fn travel(&self, arrived: Arrived) -> Result<Answered, Refused> {
+        let services = &self.services;
+        // Well-formed, for a host and a route of ours, within its limits.
+        let admitted = admit(arrived)?;
+        if admitted.is_own() {
+            return Ok(self.answer_own(admitted).await);
+        }
+        // Who sends it, and that they hold the key their token is bound to.
+        let identified = identify(admitted, services).await?;
+        // That exactly this was signed, just now, once.
+        let attested = attest(identified, services).await?;
+        // Asked before with the same key: answered from the record.
+        let attested = match recall(attested, services).await? {
+            Recalled::Answered(answered) => return Ok(answered),
+            Recalled::New(attested) => attested,
+        };
+        // That the policies permit it.
+        let permitted = permit(attested, services).await?;
+        // What it needs is taken, and what goes out is signed.
+        let (sealed, pending) = seal(permitted, services).await?;
+        // Sent, and what became of it recorded. The doors carry a request to its end whether or not its client waits.
+        Ok(forward(sealed, pending, services).await)
+    }
+
+    async fn answer_own(&self, admitted: super::Admitted) -> Answered {
+        let (exchange, body) = admitted.into_parts();
+        let id = exchange.id;
+        let mut request = Request::from_parts(exchange.head, body);
+        request.extensions_mut().insert(exchange.connection);
+        request.extensions_mut().insert(id);
+        let mut response = self.own.answer(request).await;
+        add_security_headers(response.headers_mut(), id);
+        Answered {
+            response,
+            code: None,
+            route: None,
+        }
+    }
+
+    async fn refuse(&self, refused: Refused) -> Answered {
+        let route = refused
+            .exchange
+            .route
+            .as_ref()
+            .map_or("-", |route| route.name.as_str());
+        tracing::info!(request = %refused.exchange.id, route, fault = %refused.fault, "refused");
+        self.record(&refused).await;
+        refuse(refused, &self.services).await
+    }
+
+    /// The refusal of an identified caller by judgement is a decision, and goes on record before the caller hears of it.
+    async fn record(&self, refused: &Refused) {
+        let (Some((customer, client)), Some(route)) = (&refused.caller, &refused.exchange.route) else {
+            return;
+        };
+        let code = refused.fault.code;
+        let version = matches!(
+            code,
+            Code::PolicyDenied | Code::LoginRequired | Code::ApprovalRequired
+        )
+        .then(|| refused.exchange.snapshot.policy().version().to_owned());
+        let event = Event::refused(
+            customer.clone(),
+            client.clone(),
+            route.name.clone(),
+            code,
+            version,
+        );
+        let mut batch = Batch::new();
+        batch.record(refused.exchange.at, &*self.services.entropy, &event);
+        if let Err(error) = self.services.db.commit(batch).await {
+            tracing::error!(%error, "a refusal could not be recorded");
+        }
+    }
+
+    fn count(&self, answered: &Answered, at: Timestamp) {
+        let (route, access) = match &answered.route {
+            Some(route) => (Label::from(&route.name), Label::from(route.route.access.as_str())),
+            None => ("own".into(), "own".into()),
+        };
+        let code = Label::from(answered.code.map_or("-", Code::name));
+        let status = Label::status_class(answered.response.status());
+        let metrics = &self.services.metrics;
+        metrics.count(&names::REQUESTS, [route.clone(), access.clone(), code, status]);
+        metrics.observe(
+            &names::REQUEST_SECONDS,
+            [route, access],
+            self.services.clock.now().since(at),
+        );
+    }
+}

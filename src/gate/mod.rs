@@ -1,0 +1,39 @@
+//! The gate: the journey of one request, as a chain of types.
+//!
+//! ```text
+//! Arrived ─admit→ Admitted ─identify→ Identified ─attest→ Attested ─permit→ Permitted ─seal→ Sealed ─forward→ Answered
+//!    └───────────────┴───────────────────┴──── Refused ─────┴──────────────────┴── (problem+json, and an event)
+//! ```
+//!
+//! Each stage's type lives in that stage's file with private fields, and its only constructor is the function there that
+//! consumes the previous type: a request that skipped a check cannot be written down. [`journey`] is the chain on one
+//! page. [`Sealed`] is the one type that `upstream::send` takes.
+//!
+//! Standards: RFC 6750, 9449, 8705 and 9470 (identify), RFC 9421 and 9530 and the FAPI 2.0 HTTP Signatures draft (attest),
+//! draft-ietf-httpapi-idempotency-key-header (seal), draft-ietf-oauth-transaction-tokens and RFC 7239 (outbound head).
+//!
+//! It must never consume anything before the Sealed write, read the clock or the policies twice for one request, or put
+//! a header on the way out that is not on the allow-list.
+
+mod admit;
+mod answer_signature;
+mod attest;
+mod evidence;
+mod exchange;
+mod forward;
+mod identify;
+mod journey;
+mod outbound_head;
+mod permit;
+mod refusal;
+mod seal;
+mod snapshot;
+mod txn_token;
+
+pub use admit::{Admitted, Arrived};
+pub use attest::Attested;
+pub use identify::Identified;
+pub use journey::{Gate, OwnPaths, Services};
+pub use permit::Permitted;
+pub use seal::Sealed;
+pub use snapshot::{Snapshot, SnapshotError};

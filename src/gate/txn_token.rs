@@ -1,0 +1,140 @@
+//! The Txn-Token (draft-ietf-oauth-transaction-tokens): what a backend may believe about the request, for one minute.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::attest::Attestation;
+use super::exchange::Exchange;
+use super::identify::Caller;
+use super::permit::Permission;
+use crate::base::limits::TXN_TOKEN_LIFE;
+use crate::base::{Code, Fault, TransactionId};
+use crate::keys::Purpose;
+use crate::privacy::Pseudonyms;
+
+/// Facts about the transaction; they never change on its way (TXN-02, TXN-14).
+#[derive(Serialize)]
+struct TransactionContext<'a> {
+    upstream: &'a str,
+    method: &'a str,
+    path: &'a str,
+    content_digest: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intent_digest: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intent: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exemption: Option<&'a str>,
+    policy_version: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idempotency_key: Option<&'a str>,
+}
+
+/// Facts about who asked and how they were known.
+#[derive(Serialize)]
+struct RequesterContext<'a> {
+    client_id: &'a str,
+    acr: String,
+    amr: &'a [String],
+    auth_time: i64,
+    addr: String,
+}
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    iat: i64,
+    exp: i64,
+    txn: &'a str,
+    sub: String,
+    req_wl: &'a str,
+    scope: String,
+    tctx: TransactionContext<'a>,
+    rctx: RequesterContext<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<Value>,
+}
+
+/// What one token is made of.
+pub(super) struct Subject<'a> {
+    pub(super) exchange: &'a Exchange,
+    pub(super) facts: &'a Attestation,
+    pub(super) caller: &'a Caller,
+    pub(super) permission: &'a Permission,
+    pub(super) transaction: &'a TransactionId,
+    pub(super) trust_domain: &'a str,
+}
+
+/// Issues the token for one forwarded request.
+pub(super) fn issue(subject: &Subject<'_>, pseudonyms: &Pseudonyms) -> Result<String, Fault> {
+    let exchange = subject.exchange;
+    let key = exchange
+        .snapshot
+        .keys
+        .signing(Purpose::Txn)
+        .ok_or(Code::StoreUnavailable)?;
+    let mut header = Map::new();
+    header.insert("kid".to_owned(), key.kid.as_str().into());
+    countersign_jose::jws::sign("txntoken+jwt", header, &claims(subject, pseudonyms), &key.key)
+        .map_err(|error| Fault::new(Code::StoreUnavailable).cause(error))
+}
+
+fn claims<'a>(subject: &Subject<'a>, pseudonyms: &Pseudonyms) -> Claims<'a> {
+    let Subject {
+        exchange,
+        facts,
+        caller,
+        permission,
+        transaction,
+        trust_domain,
+    } = subject;
+    let token = &caller.token;
+    let issuer = exchange.snapshot.config.server.public_url.as_str();
+    let now = exchange.at.seconds();
+    Claims {
+        iss: issuer,
+        aud: trust_domain,
+        iat: now,
+        exp: now.saturating_add(TXN_TOKEN_LIFE.as_secs() as i64),
+        txn: transaction.as_str(),
+        sub: pseudonyms.pairwise(trust_domain, &token.subject),
+        req_wl: issuer,
+        scope: token.scope.to_string(),
+        tctx: TransactionContext {
+            upstream: exchange
+                .route
+                .as_ref()
+                .map_or("", |route| route.route.upstream.as_str()),
+            method: exchange.method(),
+            path: exchange.path(),
+            content_digest: countersign_jose::base64url(facts.content_digest),
+            intent_digest: permission
+                .transaction
+                .as_ref()
+                .map(|payment| payment.intent.digest().to_string()),
+            intent: permission
+                .transaction
+                .as_ref()
+                .map(|payment| payment.intent.to_json()),
+            exemption: permission
+                .permit
+                .exemption
+                .as_ref()
+                .map(|grant| grant.kind.as_str()),
+            policy_version: &permission.permit.version,
+            idempotency_key: facts.idempotency_key.as_ref().map(|key| key.as_str()),
+        },
+        rctx: RequesterContext {
+            client_id: token.client.as_str(),
+            acr: format!("urn:countersign:acr:{}", token.acr),
+            amr: &token.amr,
+            auth_time: token.auth_time.seconds(),
+            addr: pseudonyms.address(exchange.connection.peer.ip()),
+        },
+        cnf: facts
+            .payment
+            .as_ref()
+            .map(|payment| serde_json::json!({ "jwk": payment.key })),
+    }
+}

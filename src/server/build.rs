@@ -1,0 +1,280 @@
+//! Building a gateway, up to the moment its doors can be opened.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::control::{PolicyAuthority, RunningGate};
+use super::doors::Doors;
+use super::error::StartError;
+use super::front::{AdminFront, OwnResources, PublicFront};
+use super::jobs::Jobs;
+use super::open::{Opened, open};
+use super::reload::Reloader;
+use super::run::Gateway;
+use super::schedule;
+use super::upstreams::clusters;
+use crate::admin::{self, Admins};
+use crate::base::event::Digest;
+use crate::base::{Clock, Door, Entropy, Event};
+use crate::config::{Config, Deployment};
+use crate::edge::{Drain, Edge, Limits, Listener, OpenDoor, Serve};
+use crate::gate::{Gate, Services, Snapshot};
+use crate::policy::Bundle;
+use crate::store::Batch;
+use crate::telemetry::{Check, Health, Metrics, operations};
+
+/// Where a gateway listens.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    /// The public door.
+    pub public: Vec<SocketAddr>,
+    /// Its mutual-TLS twin; empty when it is not open.
+    pub mutual: Vec<SocketAddr>,
+    /// The admin door; empty when it is not open.
+    pub admin: Vec<SocketAddr>,
+    /// The operations listener.
+    pub operations: Vec<SocketAddr>,
+}
+
+/// A gateway that is built and bound; [`Gateway::run`] opens its doors.
+pub struct Built {
+    /// The gateway.
+    pub gateway: Gateway,
+    /// Where it listens.
+    pub addresses: Addresses,
+    /// Puts a changed configuration in force.
+    pub reloader: Arc<Reloader>,
+    /// Whether its store is one for development only.
+    pub development: bool,
+}
+
+/// Opens the store, the keyring, the policies and the services, and binds the doors.
+///
+/// # Errors
+/// [`StartError`], which says what to do.
+pub async fn build(
+    config: Config,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Built, StartError> {
+    let metrics = Metrics::default();
+    let doors = Doors::open(&config)?;
+    let policy = Arc::new(Bundle::load(&config.policy.dir)?);
+    let upstreams = clusters(&config, &metrics)?;
+    let opened = open(&config, &clock, &entropy, &metrics).await?;
+    let deployment = if opened.development {
+        Deployment::Development
+    } else {
+        Deployment::Production
+    };
+    if let Some(faults) = config.unfit_for(deployment) {
+        return Err(faults.into());
+    }
+    let (services, development) = (Arc::clone(&opened.services), opened.development);
+    let config = Arc::new(config);
+    let snapshot = Snapshot::new(Arc::clone(&config), policy, services.keyring.current(), upstreams)?;
+    record_start(&services, &snapshot).await?;
+    let gate = Arc::new(Gate::new(
+        Arc::clone(&services),
+        snapshot,
+        Arc::new(own_resources(&config, opened)),
+    ));
+    let reloader = Arc::new(Reloader {
+        path: config.source.clone(),
+        gate: Arc::clone(&gate),
+        services: Arc::clone(&services),
+        certificates: Arc::clone(&doors.certificates),
+        one: tokio::sync::Mutex::new(()),
+    });
+    let jobs = Jobs::new(metrics.clone());
+    schedule::start(&jobs, &services, &gate);
+    if development {
+        schedule::follow_policies(&jobs, &reloader, config.policy.dir.clone());
+    }
+    let health = Arc::new(Health::new(checks(&services), development));
+    let drain = Drain::default();
+    let edge = Edge::new(limits(&config), drain, clock, entropy, metrics.clone());
+    let (listeners, addresses) = bind(&config, &doors)?;
+    let admin = admin_front(&services, &gate, &reloader, development);
+    let gateway = Gateway {
+        doors: open_doors(doors, listeners.doors, gate, admin),
+        operations: Some((listeners.operations, operations(metrics, Arc::clone(&health)))),
+        edge,
+        jobs,
+        health,
+        grace: config.defense.drain,
+    };
+    Ok(Built {
+        gateway,
+        addresses,
+        reloader,
+        development,
+    })
+}
+
+struct Listeners {
+    doors: Vec<(Door, Listener)>,
+    operations: Listener,
+}
+
+fn bind(config: &Config, doors: &Doors) -> Result<(Listeners, Addresses), StartError> {
+    let server = &config.server;
+    let public = Listener::bind("server.listen", &server.listen)?;
+    let mutual = doors
+        .mutual
+        .is_some()
+        .then(|| Listener::bind("server.mtls_listen", &server.mtls_listen))
+        .transpose()?;
+    let admin = doors
+        .admin
+        .is_some()
+        .then(|| Listener::bind("server.admin_listen", &server.admin_listen))
+        .transpose()?;
+    let operations = Listener::bind("server.ops_listen", &server.ops_listen)?;
+    let listening =
+        |listener: Option<&Listener>| listener.map(|l| l.addresses().to_vec()).unwrap_or_default();
+    let addresses = Addresses {
+        public: listening(Some(&public)),
+        mutual: listening(mutual.as_ref()),
+        admin: listening(admin.as_ref()),
+        operations: listening(Some(&operations)),
+    };
+    let bound = [
+        (Door::Public, Some(public)),
+        (Door::MutualTls, mutual),
+        (Door::Admin, admin),
+    ];
+    let doors = bound
+        .into_iter()
+        .filter_map(|(door, listener)| Some((door, listener?)))
+        .collect();
+    Ok((Listeners { doors, operations }, addresses))
+}
+
+fn open_doors(
+    doors: Doors,
+    listeners: Vec<(Door, Listener)>,
+    gate: Arc<Gate>,
+    admin: Arc<dyn Serve>,
+) -> Vec<OpenDoor> {
+    let public: Arc<dyn Serve> = Arc::new(PublicFront { gate });
+    let Doors {
+        public: public_tls,
+        mutual,
+        admin: admin_tls,
+        ..
+    } = doors;
+    let open = |(door, listener): (Door, Listener)| {
+        let (tls, serve) = match door {
+            Door::Public => (Some(Arc::clone(&public_tls)), Arc::clone(&public)),
+            Door::MutualTls => (mutual.clone(), Arc::clone(&public)),
+            Door::Admin => (admin_tls.clone(), Arc::clone(&admin)),
+        };
+        Some(OpenDoor {
+            door,
+            listener,
+            tls: tls?,
+            serve,
+        })
+    };
+    listeners.into_iter().filter_map(open).collect()
+}
+
+fn admin_front(
+    services: &Arc<Services>,
+    gate: &Arc<Gate>,
+    reloader: &Arc<Reloader>,
+    development: bool,
+) -> Arc<dyn Serve> {
+    let (clock, entropy) = (Arc::clone(&services.clock), Arc::clone(&services.entropy));
+    let router = admin::router(admin::Services {
+        db: services.db.clone(),
+        admins: Admins::new(services.db.clone()),
+        keyring: Arc::clone(&services.keyring),
+        authorize: Arc::new(PolicyAuthority {
+            gate: Arc::clone(gate),
+            clock: Arc::clone(&clock),
+        }),
+        running: Arc::new(RunningGate {
+            gate: Arc::clone(gate),
+            development,
+        }),
+        reload: Arc::clone(reloader) as Arc<_>,
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
+        started_at: clock.now(),
+    });
+    Arc::new(AdminFront {
+        router,
+        clock,
+        entropy,
+    })
+}
+
+fn own_resources(_config: &Config, _opened: Opened) -> OwnResources {
+    OwnResources::new(axum::Router::new())
+}
+
+async fn record_start(services: &Services, snapshot: &Snapshot) -> Result<(), StartError> {
+    let event = Event::Started {
+        policy_version: snapshot.policy().version().to_owned(),
+        charter: Digest::new(&snapshot.config().charter().sha256()),
+    };
+    let mut batch = Batch::new();
+    batch.record(services.clock.now(), &*services.entropy, &event);
+    Ok(services.db.commit(batch).await?)
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        connections: config.defense.connections,
+        handshake: config.defense.handshake_timeout,
+        head: config.defense.header_timeout,
+        ..Limits::default()
+    }
+}
+
+/// What `/readyz` looks at.
+fn checks(services: &Arc<Services>) -> Vec<Arc<dyn Check>> {
+    vec![
+        Arc::new(StoreCheck(Arc::clone(services))),
+        Arc::new(KeyringCheck(Arc::clone(services))),
+    ]
+}
+
+struct StoreCheck(Arc<Services>);
+
+impl Check for StoreCheck {
+    fn name(&self) -> &'static str {
+        "store"
+    }
+
+    fn run(&self) -> std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
+        Box::pin(async {
+            let read = self.0.db.meta(super::open::DEVELOPMENT).await;
+            read.map(drop).map_err(|error| error.to_string())
+        })
+    }
+}
+
+struct KeyringCheck(Arc<Services>);
+
+impl Check for KeyringCheck {
+    fn name(&self) -> &'static str {
+        "keyring"
+    }
+
+    fn run(&self) -> std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
+        use crate::keys::Purpose;
+        let keys = self.0.keyring.current();
+        let missing = [Purpose::Token, Purpose::Txn, Purpose::Message]
+            .into_iter()
+            .find(|p| keys.signing(*p).is_none());
+        Box::pin(async move {
+            match missing {
+                None => Ok(()),
+                Some(purpose) => Err(format!("no active key for {}", purpose.name())),
+            }
+        })
+    }
+}

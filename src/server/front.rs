@@ -1,0 +1,84 @@
+//! From the doors to what stands behind them: the gate, our own resources, the admin API.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::Router;
+use http::{Request, Response};
+use tower::ServiceExt as _;
+
+use crate::answer::{Body, add_security_headers, problem};
+use crate::base::{Clock, Code, Connection, Entropy, Fault, RequestId};
+use crate::edge::Serve;
+use crate::gate::{Gate, OwnPaths};
+
+/// Behind the public door and its mutual-TLS twin.
+pub(super) struct PublicFront {
+    pub(super) gate: Arc<Gate>,
+}
+
+impl Serve for PublicFront {
+    fn serve(
+        &self,
+        connection: Arc<Connection>,
+        request: Request<Body>,
+    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+        let gate = Arc::clone(&self.gate);
+        Box::pin(async move { gate.handle(request, connection).await })
+    }
+}
+
+/// The gateway's own resources on the public doors. What none of them serves is `route-unknown`.
+pub(super) struct OwnResources {
+    router: Router,
+}
+
+impl OwnResources {
+    pub(super) fn new(router: Router) -> Self {
+        let unknown =
+            |id: axum::Extension<RequestId>| async move { problem(&Fault::new(Code::RouteUnknown), id.0) };
+        Self {
+            router: router.fallback(unknown),
+        }
+    }
+}
+
+impl OwnPaths for OwnResources {
+    fn answer(&self, request: Request<Body>) -> Pin<Box<dyn Future<Output = Response<Body>> + Send + '_>> {
+        let router = self.router.clone();
+        Box::pin(async move {
+            match router.oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            }
+        })
+    }
+}
+
+/// Behind the admin door.
+pub(super) struct AdminFront {
+    pub(super) router: Router,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+}
+
+impl Serve for AdminFront {
+    fn serve(
+        &self,
+        connection: Arc<Connection>,
+        mut request: Request<Body>,
+    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+        let id = RequestId::new(self.clock.now(), &*self.entropy);
+        request.extensions_mut().insert(connection);
+        request.extensions_mut().insert(id);
+        let router = self.router.clone();
+        Box::pin(async move {
+            let mut response = match router.oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            };
+            add_security_headers(response.headers_mut(), id);
+            response
+        })
+    }
+}

@@ -1,0 +1,94 @@
+//! Which jobs run, and how often.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::jobs::Jobs;
+use super::reload::Reloader;
+use crate::gate::{Gate, Services};
+use crate::store::{Batch, StoreError};
+
+/// Keys, revocations and clients are followed this closely (design 7: within one second everywhere).
+const EVERY_SECOND: Duration = Duration::from_secs(1);
+const EVERY_MINUTE: Duration = Duration::from_secs(60);
+
+/// Starts the jobs of a gateway.
+pub(super) fn start(jobs: &Jobs, services: &Arc<Services>, gate: &Arc<Gate>) {
+    let shared = Arc::clone(services);
+    jobs.every("keys", EVERY_SECOND, move || {
+        let services = Arc::clone(&shared);
+        async move { services.keyring.tick().await }
+    });
+    let shared = Arc::clone(services);
+    jobs.every("revocations", EVERY_SECOND, move || {
+        let services = Arc::clone(&shared);
+        async move { services.sessions.refresh().await }
+    });
+    let shared = Arc::clone(services);
+    jobs.every("clients", EVERY_SECOND, move || {
+        let services = Arc::clone(&shared);
+        async move { services.clients.refresh().await }
+    });
+    let shared = Arc::clone(gate);
+    jobs.every("idle-connections", EVERY_SECOND, move || {
+        let gate = Arc::clone(&shared);
+        async move {
+            gate.snapshot().upstreams().sweep();
+            Ok::<_, StoreError>(())
+        }
+    });
+    let shared = Arc::clone(services);
+    jobs.every("used-nonces", EVERY_MINUTE, move || {
+        let services = Arc::clone(&shared);
+        async move { forget_used_nonces(&services).await }
+    });
+    let metrics = services.metrics.clone();
+    jobs.every("metrics", Duration::from_secs(5), move || {
+        metrics.upkeep();
+        async { Ok::<_, StoreError>(()) }
+    });
+}
+
+async fn forget_used_nonces(services: &Services) -> Result<(), StoreError> {
+    let mut batch = Batch::new();
+    batch.run(
+        "DELETE FROM used_nonce WHERE until < $1",
+        vec![services.clock.now().into()],
+    );
+    services.db.commit(batch).await
+}
+
+/// A gateway on a development store follows its policy folder by itself; any other waits to be told.
+pub(super) fn follow_policies(jobs: &Jobs, reloader: &Arc<Reloader>, folder: PathBuf) {
+    let reloader = Arc::clone(reloader);
+    let seen = Arc::new(std::sync::Mutex::new(last_change(&folder)));
+    jobs.every("policy-folder", EVERY_SECOND, move || {
+        let (reloader, seen) = (Arc::clone(&reloader), Arc::clone(&seen));
+        let now = last_change(&folder);
+        async move {
+            let changed = {
+                let mut seen = seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                std::mem::replace(&mut *seen, now) != now
+            };
+            if changed {
+                reloader.reload().await?;
+            }
+            Ok::<_, super::error::StartError>(())
+        }
+    });
+}
+
+/// The newest change of any policy, and how many there are: both move when a file is edited, added or removed.
+fn last_change(folder: &Path) -> (Option<SystemTime>, u64, usize) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return (None, 0, 0);
+    };
+    let files = entries
+        .flatten()
+        .filter_map(|entry| entry.metadata().ok())
+        .filter(std::fs::Metadata::is_file);
+    files.fold((None, 0, 0), |(newest, bytes, count), file| {
+        (newest.max(file.modified().ok()), bytes + file.len(), count + 1)
+    })
+}

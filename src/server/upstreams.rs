@@ -1,0 +1,62 @@
+//! `[[upstream]]` → backends that can be sent to.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::error::StartError;
+use crate::base::Secret;
+use crate::config::{Config, Upstream};
+use crate::telemetry::Metrics;
+use crate::upstream::{ClientIdentity, Clusters, UpstreamLimits, UpstreamSettings};
+
+/// Reads certificates and keys and makes the backends ready; connects nothing yet.
+pub(super) fn clusters(config: &Config, metrics: &Metrics) -> Result<Arc<Clusters>, StartError> {
+    let settings = config.upstreams.iter().map(settings).collect::<Result<_, _>>()?;
+    Ok(Arc::new(Clusters::new(settings, metrics.clone())?))
+}
+
+fn settings(upstream: &Upstream) -> Result<UpstreamSettings, StartError> {
+    let key = |name: &str| format!("upstream '{}': {name}", upstream.name);
+    let authorities = upstream
+        .ca
+        .as_ref()
+        .map(|ca| read(&key("ca"), ca.path()))
+        .transpose()?;
+    let client = match &upstream.client_identity {
+        None => None,
+        Some(identity) => Some(ClientIdentity {
+            chain: read(&key("client_certificate"), &identity.certificate)?,
+            key: secret(&key("client_key"), &identity.key)?,
+        }),
+    };
+    let scheme = |tls| if tls { "https" } else { "http" };
+    Ok(UpstreamSettings {
+        name: upstream.name.clone(),
+        urls: upstream
+            .urls
+            .iter()
+            .map(|url| format!("{}://{}", scheme(url.tls), url.authority()))
+            .collect(),
+        authorities,
+        client,
+        limits: UpstreamLimits::default(),
+    })
+}
+
+/// The bytes of a file that the configuration names by `key`.
+pub(super) fn read(key: &str, path: &Path) -> Result<Vec<u8>, StartError> {
+    std::fs::read(path).map_err(|cause| StartError::File {
+        key: key.to_owned(),
+        path: path.display().to_string(),
+        cause,
+    })
+}
+
+/// The secret that the configuration refers to by `key`.
+pub(super) fn secret(key: &str, reference: &crate::config::SecretRef) -> Result<Secret<Vec<u8>>, StartError> {
+    let secret = reference.resolve().map_err(|cause| StartError::Secret {
+        key: key.to_owned(),
+        cause,
+    })?;
+    Ok(Secret::new(secret.to_vec()))
+}

@@ -1,0 +1,89 @@
+//! The low-value counters: what passed without approval since the customer last authenticated strongly (SCA-19).
+//!
+//! Reading them gives facts; only the Sealed write moves them, under the limit that the policy granted, so two payments at
+//! once cannot both take the last place.
+
+use crate::base::CustomerId;
+use crate::policy::{Consumption, Counter, Counters};
+use crate::privacy::Pseudonyms;
+use crate::store::{Batch, Db, StoreError};
+
+/// The guard that fails when a counter would pass its limit.
+pub const UNDER_LIMIT: &str = "the exemption's counter is under its limit";
+
+/// The counters of one account.
+///
+/// # Errors
+/// [`StoreError`] when they cannot be read; the caller then has no such fact, and no counted exemption applies (SCA-28).
+pub async fn counters(db: &Db, customer: &CustomerId, account: &[u8; 32]) -> Result<Counters, StoreError> {
+    let sql = "SELECT payments, sum_minor FROM low_value WHERE customer_id = $1 AND account = $2";
+    let Some(row) = db
+        .query_one(sql, vec![customer.as_str().into(), account.to_vec().into()])
+        .await?
+    else {
+        return Ok(Counters::default());
+    };
+    let count = |index| {
+        row.integer(index)
+            .map(|value| u64::try_from(value).unwrap_or(u64::MAX))
+    };
+    Ok(Counters {
+        low_value_count: count(0)?,
+        low_value_sum_minor: count(1)?,
+    })
+}
+
+/// Uses the exemption up for one payment of `amount_minor`. Both counters move; the one the policy named guards.
+pub fn consume(
+    batch: &mut Batch,
+    customer: &CustomerId,
+    account: &[u8; 32],
+    amount_minor: u64,
+    consumption: Consumption,
+) {
+    let sql = match consumption.counter {
+        Counter::LowValueCount => {
+            "INSERT INTO low_value (customer_id, account, payments, sum_minor) SELECT $1, $2, 1, $3 WHERE 1 <= $4 \
+             ON CONFLICT (customer_id, account) DO UPDATE SET payments = low_value.payments + 1, \
+             sum_minor = low_value.sum_minor + $3 WHERE low_value.payments + 1 <= $4"
+        }
+        Counter::LowValueSum => {
+            "INSERT INTO low_value (customer_id, account, payments, sum_minor) SELECT $1, $2, 1, $3 WHERE $3 <= $4 \
+             ON CONFLICT (customer_id, account) DO UPDATE SET payments = low_value.payments + 1, \
+             sum_minor = low_value.sum_minor + $3 WHERE low_value.sum_minor + $3 <= $4"
+        }
+    };
+    let integer = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    batch.one_row(
+        UNDER_LIMIT,
+        sql,
+        vec![
+            customer.as_str().into(),
+            account.to_vec().into(),
+            integer(amount_minor).into(),
+            integer(consumption.limit).into(),
+        ],
+    );
+}
+
+/// Starts both counters at zero: the customer has just authenticated strongly for a payment.
+pub fn reset(batch: &mut Batch, customer: &CustomerId, account: &[u8; 32]) {
+    batch.run(
+        "DELETE FROM low_value WHERE customer_id = $1 AND account = $2",
+        vec![customer.as_str().into(), account.to_vec().into()],
+    );
+}
+
+/// Where the counters of an account stand: one row for each debtor and currency, under a keyed hash.
+#[must_use]
+pub fn account(
+    pseudonyms: &Pseudonyms,
+    customer: &CustomerId,
+    debtor: Option<&str>,
+    currency: &str,
+) -> [u8; 32] {
+    pseudonyms.place(
+        "low-value",
+        &[customer.as_str(), debtor.unwrap_or_default(), currency],
+    )
+}

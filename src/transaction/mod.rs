@@ -1,0 +1,12 @@
+//! Payments: what the customer agreed to, which exemption it may use, and that it happens at most once.
+//!
+//! * [`extract`] reads the intent from a body by the route's mapping (design 5);
+//! * [`exemption`] keeps the low-value counters (SCA-19), [`payee`] the customer's trusted payees (SCA-17);
+//! * [`idempotency`] keeps what became of every payment (draft-ietf-httpapi-idempotency-key-header, design 6).
+//!
+//! It adds its statements to the gate's one Sealed write and decides nothing: thresholds stand in the policies.
+
+pub mod exemption;
+pub mod extract;
+pub mod idempotency;
+pub mod payee;
