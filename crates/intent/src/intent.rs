@@ -2,6 +2,7 @@
 
 use crate::batch::{self, ListedDraft, ListedPayment};
 use crate::digest::IntentDigest;
+use crate::draft::{self, Draft};
 use crate::{Currency, ExecutionDate, IntentError, Member, Money, Party, Recurrence, canonical, json, text};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -12,31 +13,6 @@ const MAX_TYPE: usize = 64;
 
 /// Longest name or reference, in characters (ISO 20022, `Max140Text`).
 const MAX_TEXT: usize = 140;
-
-/// An intent as it was written: texts, none of them checked. Absent members are `None`.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Draft {
-    /// `type`: what kind of transaction this is, like `payment`.
-    pub kind: Option<String>,
-    /// `amount`, with exactly the currency's minor digits; of a batch the total.
-    pub amount: Option<String>,
-    /// `currency`, an ISO 4217 code.
-    pub currency: Option<String>,
-    /// `payee`: an IBAN, or `scheme:rest`.
-    pub payee: Option<String>,
-    /// `payee_name`, as the client claims it.
-    pub payee_name: Option<String>,
-    /// `debtor`: the account that pays, written as `payee` is.
-    pub debtor: Option<String>,
-    /// `reference`: what the payee reads beside the payment.
-    pub reference: Option<String>,
-    /// `execution_date`, `YYYY-MM-DD`.
-    pub execution_date: Option<String>,
-    /// `recurrence`, like `R12/P1M`.
-    pub recurrence: Option<String>,
-    /// `payees`: the ordered payments of a batch, in place of `payee` and `payee_name`.
-    pub payees: Option<Vec<ListedDraft>>,
-}
 
 /// What a customer agreed to. Whoever holds one knows that every member was checked and stands in its one normal form,
 /// so that equal intents have equal digests and different ones do not.
@@ -104,7 +80,7 @@ impl Intent {
     /// As [`Intent::build`]; besides a member that intents do not know, one of another JSON type, and
     /// [`IntentError::NotNormal`] for one that normalisation would change, since whoever wrote it had not built it.
     pub fn from_json(value: &Value) -> Result<Self, IntentError> {
-        let intent = Self::build(draft_from_json(value)?)?;
+        let intent = Self::build(draft::from_json(value)?)?;
         let differs = |member: &Member| value.get(member.name()) != intent.json.get(member.name());
         match Member::ALL.into_iter().find(differs) {
             Some(member) => Err(IntentError::NotNormal(member)),
@@ -276,30 +252,6 @@ impl Destination {
     }
 }
 
-fn draft_from_json(value: &Value) -> Result<Draft, IntentError> {
-    let mut draft = Draft::default();
-    for (name, value) in value.as_object().ok_or(IntentError::NotAnObject)? {
-        let member = Member::from_name(name).ok_or(IntentError::UnknownMember)?;
-        let place = match member {
-            Member::Type => &mut draft.kind,
-            Member::Amount => &mut draft.amount,
-            Member::Currency => &mut draft.currency,
-            Member::Payee => &mut draft.payee,
-            Member::PayeeName => &mut draft.payee_name,
-            Member::Debtor => &mut draft.debtor,
-            Member::Reference => &mut draft.reference,
-            Member::ExecutionDate => &mut draft.execution_date,
-            Member::Recurrence => &mut draft.recurrence,
-            Member::Payees => {
-                draft.payees = Some(batch::from_json(value)?);
-                continue;
-            }
-        };
-        *place = Some(value.as_str().ok_or(IntentError::WrongType(member))?.to_owned());
-    }
-    Ok(draft)
-}
-
 fn kind(text: String) -> Result<String, IntentError> {
     if is_kind(&text) {
         Ok(text)
@@ -357,13 +309,6 @@ impl fmt::Debug for Intent {
             .debug_struct("Intent")
             .field("type", &self.kind)
             .finish_non_exhaustive()
-    }
-}
-
-/// Whom somebody pays, and how much, is personal: a log sees none of it.
-impl fmt::Debug for Draft {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Draft").finish_non_exhaustive()
     }
 }
 

@@ -5,7 +5,7 @@
 //!   and read through the small trait [`TileStore`];
 //! * [`note`], [`checkpoint`], [`cosignature`]: signed notes, tree heads, and the statements of witnesses (C2SP
 //!   `signed-note`, `tlog-checkpoint`, `tlog-cosignature`, with Ed25519);
-//! * [`trust`], [`log_proof`], [`witness`], [`audit`]: whom a verifier believes, the proof file of one entry (C2SP
+//! * [`trust`], [`log_proof`], [`witness`], [`mod@audit`]: whom a verifier believes, the proof file of one entry (C2SP
 //!   `tlog-proof`), what a witness checks (C2SP `tlog-witness`), and the check of a whole copy.
 //!
 //! It must never sign (a closure of the caller does), never accept a second spelling of what it parses, and never
