@@ -43,6 +43,7 @@ macro_rules! table {
 }
 
 table! {
+    BUILD Gauge "countersign_build" ["version"] "Always 1; the version that runs.";
     CONNECTIONS Gauge "countersign_connections" ["door"] "Connections that are open.";
     CONNECTIONS_REFUSED Counter "countersign_connections_refused_total" ["door"] "Connections closed at once because too many are open.";
     HANDSHAKES_FAILED Counter "countersign_tls_handshakes_failed_total" ["door", "cause"] "TLS handshakes that failed.";
@@ -129,6 +130,9 @@ impl Default for Metrics {
         for row in TABLE {
             describe(&recorder, row);
         }
+        recorder
+            .register_gauge(&key(&names::BUILD, [env!("CARGO_PKG_VERSION").into()]), &METADATA)
+            .set(1.0);
         let handle = recorder.handle();
         Self {
             recorder: Arc::new(recorder),

@@ -129,7 +129,8 @@ mod tests {
     /// HTTP-07
     #[test]
     fn hop_by_hop_fields_go_and_so_do_those_that_connection_names() {
-        let cases: &[(&[(&str, &str)], &[&str])] = &[
+        type Case = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+        let cases: &[Case] = &[
             (
                 &[("keep-alive", "5"), ("te", "trailers"), ("accept", "*/*")],
                 &["accept"],

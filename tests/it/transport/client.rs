@@ -1,0 +1,148 @@
+//! A client that shows what happens below HTTP.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::certificates::{Authority, Issued};
+
+/// How a client connects.
+#[derive(Clone)]
+pub(super) struct Client {
+    config: ClientConfig,
+}
+
+/// An answer, whole.
+#[derive(Debug)]
+pub(super) struct Received {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: String,
+}
+
+impl Client {
+    /// Believes `authority`, shows `certificate`, offers `protocols`.
+    pub(super) fn new(authority: &Authority, certificate: Option<&Issued>, protocols: &[&str]) -> Self {
+        let mut roots = RootCertStore::empty();
+        roots
+            .add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap())
+            .unwrap();
+        let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_root_certificates(roots);
+        let mut config = match certificate {
+            None => builder.with_no_client_auth(),
+            Some(issued) => builder
+                .with_client_auth_cert(vec![issued.der()], issued.key_der())
+                .unwrap(),
+        };
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        Self { config }
+    }
+
+    /// Shakes hands, asking for `name`.
+    pub(super) async fn connect(
+        &self,
+        address: SocketAddr,
+        name: &str,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        let socket = TcpStream::connect(address).await?;
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        TlsConnector::from(Arc::new(self.config.clone()))
+            .connect(name, socket)
+            .await
+    }
+
+    /// Connects and speaks what was negotiated.
+    pub(super) async fn open(&self, address: SocketAddr) -> Result<Conversation, String> {
+        let stream = self
+            .connect(address, "localhost")
+            .await
+            .map_err(|error| error.to_string())?;
+        Conversation::start(stream).await
+    }
+}
+
+/// Where requests are put in.
+pub(super) enum Sender {
+    One(http1::SendRequest<Full<Bytes>>),
+    Two(http2::SendRequest<Full<Bytes>>),
+}
+
+/// HTTP on one connection.
+pub(super) struct Conversation {
+    pub(super) sender: Sender,
+    /// Ends when the connection does.
+    pub(super) driver: JoinHandle<Result<(), String>>,
+}
+
+impl Conversation {
+    async fn start(stream: TlsStream<TcpStream>) -> Result<Self, String> {
+        let is_two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let io = TokioIo::new(stream);
+        if is_two {
+            let executor = TokioExecutor::new();
+            let (sender, connection) = http2::handshake(executor, io).await.map_err(describe)?;
+            let driver = tokio::spawn(async move { connection.await.map_err(describe) });
+            return Ok(Self {
+                sender: Sender::Two(sender),
+                driver,
+            });
+        }
+        let (sender, connection) = http1::handshake(io).await.map_err(describe)?;
+        let driver = tokio::spawn(async move { connection.await.map_err(describe) });
+        Ok(Self {
+            sender: Sender::One(sender),
+            driver,
+        })
+    }
+
+    /// Sends a request without a body and reads the answer.
+    pub(super) async fn get(&mut self, path: &str) -> Result<Received, String> {
+        let uri = match &self.sender {
+            Sender::One(_) => path.to_owned(),
+            Sender::Two(_) => format!("https://localhost{path}"),
+        };
+        self.send(Request::get(uri)).await
+    }
+
+    /// The same for any head; HTTP/1 gets its `Host`.
+    pub(super) async fn send(&mut self, request: http::request::Builder) -> Result<Received, String> {
+        let mut request = request.body(Full::default()).unwrap();
+        let response = match &mut self.sender {
+            Sender::One(sender) => {
+                request.headers_mut().insert("host", "localhost".parse().unwrap());
+                sender.ready().await.map_err(describe)?;
+                sender.send_request(request).await
+            }
+            Sender::Two(sender) => {
+                sender.ready().await.map_err(describe)?;
+                sender.send_request(request).await
+            }
+        };
+        let (head, body) = response.map_err(describe)?.into_parts();
+        let body = body.collect().await.map_err(describe)?.to_bytes();
+        Ok(Received {
+            status: head.status,
+            headers: head.headers,
+            body: String::from_utf8(body.to_vec()).unwrap(),
+        })
+    }
+}
+
+fn describe(error: hyper::Error) -> String {
+    format!("{error:?}")
+}

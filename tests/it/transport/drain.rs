@@ -1,0 +1,153 @@
+//! Going away: nothing that has begun is cut short, nothing new begins.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign::base::Door;
+use countersign::edge::{ClientAuthentication, Limits, Listener, loopback};
+use countersign::server::Gateway;
+use countersign::server::jobs::Jobs;
+use countersign::telemetry::{Health, operations};
+use http::StatusCode;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+
+use super::client::Client;
+use super::gateway::{prepare, public};
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// H2-08
+#[tokio::test]
+async fn a_running_request_is_finished_and_new_connections_are_refused() {
+    for protocol in ["http/1.1", "h2"] {
+        let mut opened = public();
+        let client = Client::new(&opened.authority, None, &[protocol]);
+        let mut conversation = client.open(opened.address).await.unwrap();
+        let driver = std::mem::replace(&mut conversation.driver, tokio::spawn(async { Ok(()) }));
+        let asking = tokio::spawn(async move { conversation.get("/hold").await });
+        opened.begun.recv().await.unwrap();
+
+        let edge = Arc::clone(&opened.edge);
+        let drained = tokio::spawn(async move { edge.drain().finish(LONG).await });
+        opened.edge.drain().begun().await;
+        while TcpStream::connect(opened.address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        opened.behind.release.notify_one();
+
+        let received = asking.await.unwrap().unwrap();
+        assert_eq!(
+            (received.status, received.body.as_str()),
+            (StatusCode::OK, "/hold"),
+            "{protocol}"
+        );
+        if protocol == "http/1.1" {
+            assert_eq!(received.headers["connection"], "close");
+        }
+        assert_eq!(
+            driver.await.unwrap(),
+            Ok(()),
+            "{protocol}: the connection ends in good order"
+        );
+        assert_eq!(drained.await.unwrap().aborted, 0);
+    }
+}
+
+#[tokio::test]
+async fn idle_connections_do_not_hold_it_up() {
+    let opened = public();
+    let mut conversations = Vec::new();
+    for protocol in ["http/1.1", "h2"] {
+        let client = Client::new(&opened.authority, None, &[protocol]);
+        let mut used = client.open(opened.address).await.unwrap();
+        used.get("/").await.unwrap();
+        conversations.push(used);
+        conversations.push(client.open(opened.address).await.unwrap());
+    }
+    let _silent = TcpStream::connect(opened.address).await.unwrap();
+    assert_eq!(opened.edge.drain().finish(LONG).await.aborted, 0);
+}
+
+#[tokio::test]
+async fn what_does_not_end_is_dropped_at_the_deadline() {
+    let mut opened = public();
+    let client = Client::new(&opened.authority, None, &["h2"]);
+    let mut conversation = client.open(opened.address).await.unwrap();
+    let asking = tokio::spawn(async move { conversation.get("/hold").await });
+    opened.begun.recv().await.unwrap();
+    assert!(
+        opened
+            .edge
+            .drain()
+            .finish(Duration::from_millis(10))
+            .await
+            .aborted
+            > 0
+    );
+    assert!(asking.await.unwrap().is_err());
+}
+
+/// Status line of a plain request to the operations listener.
+async fn ask_operations(address: std::net::SocketAddr, path: &str) -> String {
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn the_operations_listener_watches_the_whole_end() {
+    let (door, mut opened) = prepare(Door::Public, &ClientAuthentication::None, Limits::default());
+    let health = Arc::new(Health::new(Vec::new(), true));
+    let listener = Listener::bind("[server] ops_listen", &loopback(0)).unwrap();
+    let operations_address = listener.addresses()[0];
+    let routes = operations(opened.metrics.clone(), Arc::clone(&health));
+    let gateway = Gateway {
+        doors: vec![door],
+        operations: Some((listener, routes)),
+        edge: Arc::clone(&opened.edge),
+        jobs: Jobs::new(opened.metrics.clone()),
+        health,
+        grace: LONG,
+    };
+    let shutdown = Arc::new(Notify::new());
+    let waiting = Arc::clone(&shutdown);
+    let running = tokio::spawn(async move { gateway.run(waiting.notified()).await });
+
+    let client = Client::new(&opened.authority, None, &["h2"]);
+    let mut conversation = client.open(opened.address).await.unwrap();
+    let asking = tokio::spawn(async move { conversation.get("/hold").await });
+    opened.begun.recv().await.unwrap();
+    let ready = ask_operations(operations_address, "/readyz").await;
+    assert!(
+        ready.starts_with("HTTP/1.1 200") && ready.contains("DEVELOPMENT STORE"),
+        "{ready}"
+    );
+
+    shutdown.notify_one();
+    opened.edge.drain().begun().await;
+    let draining = ask_operations(operations_address, "/readyz").await;
+    assert!(
+        draining.starts_with("HTTP/1.1 503") && draining.contains("draining"),
+        "{draining}"
+    );
+    assert!(
+        ask_operations(operations_address, "/livez")
+            .await
+            .starts_with("HTTP/1.1 200")
+    );
+    let metrics = ask_operations(operations_address, "/metrics").await;
+    assert!(
+        metrics.contains(r#"countersign_connections{door="public"} 1"#),
+        "{metrics}"
+    );
+
+    opened.behind.release.notify_one();
+    assert_eq!(asking.await.unwrap().unwrap().status, StatusCode::OK);
+    assert_eq!(running.await.unwrap().unwrap().aborted, 0);
+    assert!(TcpStream::connect(operations_address).await.is_err());
+}

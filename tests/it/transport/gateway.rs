@@ -1,0 +1,125 @@
+//! Doors with nothing behind them but what a test puts there.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+
+use countersign::answer::Body;
+use countersign::base::{Connection, Door, SystemClock, SystemEntropy};
+use countersign::edge::{
+    Certificates, ClientAuthentication, Drain, Edge, Limits, Listener, OpenDoor, Serve, ServerCertificate,
+    TrustAnchors, loopback, server_config,
+};
+use countersign::telemetry::Metrics;
+use http::{Request, Response};
+use tokio::sync::{Notify, mpsc};
+
+use super::certificates::Authority;
+
+/// What stands behind the test's doors. `/hold` waits until it is let go, `/panic` panics, anything else answers at once.
+pub(super) struct Behind {
+    /// The facts of the connections that requests came over.
+    pub(super) seen: Mutex<Vec<Arc<Connection>>>,
+    /// Paths of requests that have begun.
+    pub(super) begun: mpsc::UnboundedSender<String>,
+    /// Paths of requests that have run to their end.
+    pub(super) ended: mpsc::UnboundedSender<String>,
+    /// Lets one held request go.
+    pub(super) release: Arc<Notify>,
+}
+
+impl Serve for Behind {
+    fn serve(
+        &self,
+        connection: Arc<Connection>,
+        request: Request<Body>,
+    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+        self.seen.lock().unwrap().push(connection);
+        let path = request.uri().path().to_owned();
+        self.begun.send(path.clone()).unwrap();
+        let (release, ended) = (Arc::clone(&self.release), self.ended.clone());
+        Box::pin(async move {
+            match path.as_str() {
+                "/hold" => release.notified().await,
+                "/panic" => panic!("as asked"),
+                _ => {}
+            }
+            ended.send(path.clone()).unwrap();
+            Response::builder()
+                .header("server", "secret/1.0")
+                .header("x-powered-by", "secret")
+                .body(Body::from(path))
+                .unwrap()
+        })
+    }
+}
+
+/// A door that is open.
+pub(super) struct Opened {
+    pub(super) address: SocketAddr,
+    pub(super) authority: Authority,
+    pub(super) edge: Arc<Edge>,
+    pub(super) metrics: Metrics,
+    pub(super) behind: Arc<Behind>,
+    pub(super) begun: mpsc::UnboundedReceiver<String>,
+    pub(super) ended: mpsc::UnboundedReceiver<String>,
+}
+
+/// A door that is bound, and what it shares with the test.
+pub(super) fn prepare(door: Door, clients: &ClientAuthentication, limits: Limits) -> (OpenDoor, Opened) {
+    let authority = Authority::new("server authority");
+    let issued = authority.issue(&["localhost", "127.0.0.1"], 1);
+    let certificate = ServerCertificate::from_pem(issued.chain.as_bytes(), issued.key.as_bytes()).unwrap();
+    let certificates = Arc::new(Certificates::new(&[certificate]).unwrap());
+    let listener = Listener::bind("[server] listen", &loopback(0)).unwrap();
+    let metrics = Metrics::default();
+    let edge = Edge::new(
+        limits,
+        Drain::default(),
+        Arc::new(SystemClock),
+        Arc::new(SystemEntropy::default()),
+        metrics.clone(),
+    );
+    let (begun_sender, begun) = mpsc::unbounded_channel();
+    let (ended_sender, ended) = mpsc::unbounded_channel();
+    let behind = Arc::new(Behind {
+        seen: Mutex::default(),
+        begun: begun_sender,
+        ended: ended_sender,
+        release: Arc::default(),
+    });
+    let opened = Opened {
+        address: listener.addresses()[0],
+        authority,
+        edge,
+        metrics,
+        behind: Arc::clone(&behind),
+        begun,
+        ended,
+    };
+    let door = OpenDoor {
+        door,
+        listener,
+        tls: server_config(certificates, clients).unwrap(),
+        serve: behind,
+    };
+    (door, opened)
+}
+
+/// A door that is open.
+pub(super) fn open(door: Door, clients: &ClientAuthentication, limits: Limits) -> Opened {
+    let (door, opened) = prepare(door, clients, limits);
+    opened.edge.open(door).unwrap();
+    opened
+}
+
+/// The public door.
+pub(super) fn public() -> Opened {
+    open(Door::Public, &ClientAuthentication::None, Limits::default())
+}
+
+/// Believes clients of `authority`, except those on the list.
+pub(super) fn trust(authority: &Authority, revocation_list: Option<&str>) -> TrustAnchors {
+    TrustAnchors::from_pem(authority.pem().as_bytes(), revocation_list.map(str::as_bytes)).unwrap()
+}

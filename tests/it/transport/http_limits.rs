@@ -1,0 +1,172 @@
+//! HTTP at the doors: what is refused before anyone looks at it, and what a client cannot cause.
+
+use std::time::Duration;
+
+use countersign::base::Door;
+use countersign::base::limits::{HEADER_BYTES, URI_BYTES};
+use countersign::edge::{ClientAuthentication, Limits};
+use http::{Method, Request, StatusCode};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+
+use super::client::{Client, Received};
+use super::gateway::{open, public};
+
+fn code(received: &Received) -> String {
+    let problem: serde_json::Value = serde_json::from_str(&received.body).unwrap_or_default();
+    problem["type"].as_str().unwrap_or_default().to_owned()
+}
+
+/// HTTP-09, HTTP-11, HDR-05
+#[tokio::test]
+async fn bad_heads_get_problems_and_close_the_connection() {
+    let opened = public();
+    let client = Client::new(&opened.authority, None, &["http/1.1"]);
+    let long = "a".repeat(URI_BYTES + 1);
+    for (request, status, expected) in [
+        (
+            Request::get("/").method(Method::TRACE),
+            405,
+            "urn:countersign:problem:method-not-allowed",
+        ),
+        (
+            Request::get("/").header("upgrade", "h2c"),
+            400,
+            "urn:countersign:problem:request-malformed",
+        ),
+        (Request::get("/").header("expect", "tea"), 417, ""),
+        (
+            Request::get(format!("/{long}")),
+            414,
+            "urn:countersign:problem:uri-too-long",
+        ),
+        (
+            Request::get("/").header("x", "a".repeat(HEADER_BYTES)),
+            431,
+            "urn:countersign:problem:headers-too-large",
+        ),
+    ] {
+        let received = client
+            .open(opened.address)
+            .await
+            .unwrap()
+            .send(request)
+            .await
+            .unwrap();
+        assert_eq!(
+            (received.status.as_u16(), code(&received).as_str()),
+            (status, expected)
+        );
+        assert_eq!(received.headers["connection"], "close");
+        assert!(received.headers.contains_key("request-id"));
+    }
+    assert!(opened.behind.seen.lock().unwrap().is_empty());
+}
+
+/// HTTP-11
+#[tokio::test]
+async fn a_head_without_end_is_refused_by_both_protocols() {
+    let opened = public();
+    for protocol in ["http/1.1", "h2"] {
+        let client = Client::new(&opened.authority, None, &[protocol]);
+        let mut conversation = client.open(opened.address).await.unwrap();
+        let target = if protocol == "h2" {
+            "https://localhost/"
+        } else {
+            "/"
+        };
+        let request = (0..90).fold(Request::get(target), |request, n| {
+            request.header(format!("x-{n}"), "a".repeat(1024))
+        });
+        let outcome = conversation.send(request).await;
+        let refused = outcome.as_ref().map_or(true, |received| {
+            received.status == StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+        });
+        assert!(refused, "{protocol}: {outcome:?}");
+    }
+    assert!(opened.behind.seen.lock().unwrap().is_empty());
+}
+
+/// HDR-04
+#[tokio::test]
+async fn an_answer_does_not_say_what_runs_here() {
+    let opened = public();
+    let client = Client::new(&opened.authority, None, &["h2"]);
+    let received = client.open(opened.address).await.unwrap().get("/").await.unwrap();
+    assert_eq!(received.status, StatusCode::OK);
+    assert!(!received.headers.contains_key("server") && !received.headers.contains_key("x-powered-by"));
+    assert!(received.headers.contains_key("date"));
+}
+
+#[tokio::test]
+async fn a_panic_fails_one_request_and_not_its_connection() {
+    let opened = public();
+    for protocol in ["http/1.1", "h2"] {
+        let client = Client::new(&opened.authority, None, &[protocol]);
+        let mut conversation = client.open(opened.address).await.unwrap();
+        let failed = conversation.get("/panic").await.unwrap();
+        assert_eq!(
+            (failed.status, failed.body.as_str()),
+            (StatusCode::INTERNAL_SERVER_ERROR, "")
+        );
+        assert_eq!(conversation.get("/after").await.unwrap().body, "/after");
+    }
+}
+
+/// A payment that has begun must not stop half-way because its client has gone.
+#[tokio::test]
+async fn a_client_that_hangs_up_does_not_stop_its_request() {
+    for protocol in ["http/1.1", "h2"] {
+        let mut opened = public();
+        let client = Client::new(&opened.authority, None, &[protocol]);
+        let mut conversation = client.open(opened.address).await.unwrap();
+        let asking = tokio::spawn(async move { conversation.get("/hold").await });
+        assert_eq!(opened.begun.recv().await.unwrap(), "/hold");
+        asking.abort();
+        assert!(asking.await.unwrap_err().is_cancelled());
+        opened.behind.release.notify_one();
+        assert_eq!(opened.ended.recv().await.unwrap(), "/hold");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_too_many_is_closed_at_once() {
+    let limits = Limits {
+        connections: 1,
+        ..Limits::default()
+    };
+    let opened = open(Door::Public, &ClientAuthentication::None, limits);
+    let client = Client::new(&opened.authority, None, &["h2"]);
+    let mut first = client.open(opened.address).await.unwrap();
+    first.get("/").await.unwrap();
+    let mut second = TcpStream::connect(opened.address).await.unwrap();
+    let mut rest = Vec::new();
+    assert_eq!(second.read_to_end(&mut rest).await.unwrap_or(0), 0);
+    assert!(
+        opened
+            .metrics
+            .render()
+            .contains(r#"countersign_connections_refused_total{door="public"} 1"#)
+    );
+    first.get("/").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_head_that_takes_too_long_is_cut() {
+    use tokio::io::AsyncWriteExt as _;
+    let limits = Limits {
+        head: Duration::from_millis(20),
+        ..Limits::default()
+    };
+    let opened = open(Door::Public, &ClientAuthentication::None, limits);
+    let client = Client::new(&opened.authority, None, &["http/1.1"]);
+    let mut stream = client.connect(opened.address, "localhost").await.unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n")
+        .await
+        .unwrap();
+    let mut rest = Vec::new();
+    let _ = stream.read_to_end(&mut rest).await;
+    assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "{rest:?}");
+    assert!(opened.behind.seen.lock().unwrap().is_empty());
+}

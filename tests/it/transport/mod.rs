@@ -1,0 +1,11 @@
+//! The transport on real sockets: doors towards clients, upstreams towards backends, and how a gateway ends.
+
+mod backend;
+mod certificates;
+mod client;
+mod doors;
+mod drain;
+mod gateway;
+mod http_limits;
+mod upstream_failures;
+mod upstreams;
