@@ -55,8 +55,12 @@ impl Purpose {
 impl PublishedKey {
     /// Whether the key signs at `moment`, give or take `grace` seconds for requests that were under way at a rotation.
     pub(crate) fn signs_at(&self, moment: i64, grace: i64) -> bool {
-        let begun = self.not_before.is_none_or(|begin| moment.saturating_add(grace) >= begin);
-        let over = self.not_after.is_some_and(|end| moment > end.saturating_add(grace));
+        let begun = self
+            .not_before
+            .is_none_or(|begin| moment.saturating_add(grace) >= begin);
+        let over = self
+            .not_after
+            .is_some_and(|end| moment > end.saturating_add(grace));
         begun && !over
     }
 }
@@ -99,7 +103,10 @@ fn usable(object: &Map<String, Value>, purpose: Purpose) -> Option<(String, Publ
     let jwk = Jwk::from_object(object).ok()?;
     let fits = purpose != Purpose::Message || jwk.key.kind() == KeyKind::Ed25519;
     let expected = algorithm_name(jwk.key.algorithm());
-    let named = jwk.alg.as_deref().is_none_or(|alg| alg == expected || (alg == "Ed25519" && expected == "EdDSA"));
+    let named = jwk
+        .alg
+        .as_deref()
+        .is_none_or(|alg| alg == expected || (alg == "Ed25519" && expected == "EdDSA"));
     let for_signing = jwk.public_key_use.as_deref().is_none_or(|used| used == "sig");
     let seconds = |name: &str| object.get(name).and_then(Value::as_i64);
     let published = PublishedKey {
@@ -140,7 +147,11 @@ mod tests {
             key(KeyKind::P256, "wrong-kind", std::slice::from_ref(&message)),
             key(KeyKind::Ed25519, "log", &[("purpose", "log".into())]),
             key(KeyKind::Ed25519, "no-purpose", &[]),
-            key(KeyKind::Ed25519, "leaked", &[message.clone(), ("status", "compromised".into())]),
+            key(
+                KeyKind::Ed25519,
+                "leaked",
+                &[message.clone(), ("status", "compromised".into())],
+            ),
             key(KeyKind::Ed25519, "enc", &[message.clone(), ("use", "enc".into())]),
             key(KeyKind::Ed25519, "other-alg", &[message, ("alg", "ES256".into())]),
             serde_json::json!({"kty": "AKP", "kid": "future", "purpose": "message"}),

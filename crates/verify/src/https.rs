@@ -36,7 +36,8 @@ impl HttpsFetcher {
     pub fn new(ca_pem: &[u8]) -> Result<Self, FetchError> {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(ca_pem) {
-            let certificate = certificate.map_err(|error| FetchError::new(format!("the CA is not PEM: {error}")))?;
+            let certificate =
+                certificate.map_err(|error| FetchError::new(format!("the CA is not PEM: {error}")))?;
             roots
                 .add(certificate)
                 .map_err(|error| FetchError::new(format!("the CA is not usable: {error}")))?;
@@ -58,7 +59,9 @@ impl HttpsFetcher {
 
     async fn get(&self, url: &str) -> Result<Fetched, FetchError> {
         let uri: Uri = url.parse().map_err(FetchError::new)?;
-        let authority = uri.authority().ok_or_else(|| FetchError::new("the URL has no host"))?;
+        let authority = uri
+            .authority()
+            .ok_or_else(|| FetchError::new("the URL has no host"))?;
         if uri.scheme_str() != Some("https") {
             return Err(FetchError::new("keys are fetched over https only"));
         }
@@ -68,7 +71,9 @@ impl HttpsFetcher {
             .await
             .map_err(FetchError::new)?;
         let tls = self.tls.connect(name, tcp).await.map_err(FetchError::new)?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(tls)).await.map_err(FetchError::new)?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(tls))
+            .await
+            .map_err(FetchError::new)?;
         let driver = tokio::spawn(connection);
         let request = Request::get(uri.path_and_query().map_or("/", |target| target.as_str()))
             .header(HOST, authority.as_str())
@@ -83,7 +88,10 @@ impl HttpsFetcher {
 
 async fn read(response: http::Response<hyper::body::Incoming>) -> Result<Fetched, FetchError> {
     if response.status() != StatusCode::OK {
-        return Err(FetchError::new(format!("the gateway answered {}", response.status())));
+        return Err(FetchError::new(format!(
+            "the gateway answered {}",
+            response.status()
+        )));
     }
     let cache_control = response
         .headers()

@@ -10,7 +10,7 @@ use countersign_jose::PublicKey;
 use tokio::sync::Mutex;
 
 use crate::clock::Clock;
-use crate::document::{self, Purpose, PublishedKey};
+use crate::document::{self, PublishedKey, Purpose};
 use crate::fetch::{FetchError, FetchKeys, Fetched};
 use crate::refusal::Refusal;
 
@@ -147,7 +147,9 @@ impl KeyCache {
         }
         let now = self.clock.now();
         if !allowance.take(now) {
-            return Err(FetchError::new("the keys were fetched a moment ago; trying again soon"));
+            return Err(FetchError::new(
+                "the keys were fetched a moment ago; trying again soon",
+            ));
         }
         let fetched = tokio::time::timeout(TIME_LIMIT, self.fetcher.fetch(&self.url))
             .await

@@ -227,11 +227,15 @@ impl Refusal {
             Self::SignatureStale(_) | Self::TokenExpired | Self::TokenAhead | Self::PaymentStale => {
                 "Synchronise the clocks of gateway and backend; a message that was held back is rightly refused."
             }
-            Self::SignatureBeforeStart => "Nothing: the gateway reports the request as not answered, and later ones pass.",
+            Self::SignatureBeforeStart => {
+                "Nothing: the gateway reports the request as not answered, and later ones pass."
+            }
             Self::KeyUnknown { .. } => {
                 "Check that the gateway's URL is the right one; if it is, the key was revoked or never the gateway's."
             }
-            Self::KeysUnavailable(_) => "Check the gateway's URL, its CA and the way to it; the next request tries again.",
+            Self::KeysUnavailable(_) => {
+                "Check the gateway's URL, its CA and the way to it; the next request tries again."
+            }
             Self::DigestMissing | Self::DigestRefused(_) => {
                 "Verify exactly the bytes that arrived, before any decoding; if they are, a hop changed the body."
             }
@@ -241,20 +245,33 @@ impl Refusal {
             | Self::TokenLifetime
             | Self::TokenOtherRequest(_)
             | Self::IntentInvalid(_)
-            | Self::IntentDigest => "Treat it as an attack, or as a gateway of another version: compare versions.",
-            Self::TokenIssuer => "Name the gateway's public_url, exactly as configured there, as the gateway's URL here.",
+            | Self::IntentDigest => {
+                "Treat it as an attack, or as a gateway of another version: compare versions."
+            }
+            Self::TokenIssuer => {
+                "Name the gateway's public_url, exactly as configured there, as the gateway's URL here."
+            }
             Self::TokenAudience => {
                 "Name the same trust_domain here and in the gateway's [[upstream]]; if they agree, the token was stolen from another backend."
             }
-            Self::PaymentKeyMissing | Self::PaymentTag | Self::PaymentTooWeak(_) | Self::PaymentInvalid(_) => {
+            Self::PaymentKeyMissing
+            | Self::PaymentTag
+            | Self::PaymentTooWeak(_)
+            | Self::PaymentInvalid(_) => {
                 "The client's evidence does not stand; do not execute, and keep the message for the dispute."
             }
-            Self::EvidenceMissing => "Set client_evidence = \"signed\" for this upstream at the gateway, so that clients learn it there.",
+            Self::EvidenceMissing => {
+                "Set client_evidence = \"signed\" for this upstream at the gateway, so that clients learn it there."
+            }
             Self::Replayed => "Nothing: the first message was taken, this one is a copy.",
             Self::ReplayMemoryFull => "Raise VerifierBuilder::nonce_capacity, or add backends.",
             Self::AlreadyExecuted => "Answer from the record of the first execution; never execute again.",
-            Self::ExecutionsUnavailable(_) => "Restore the record of executions; until then nothing can be executed safely.",
-            Self::BodyTooLarge => "Raise VerifyLayer::body_limit to the body_limit of the route at the gateway.",
+            Self::ExecutionsUnavailable(_) => {
+                "Restore the record of executions; until then nothing can be executed safely."
+            }
+            Self::BodyTooLarge => {
+                "Raise VerifyLayer::body_limit to the body_limit of the route at the gateway."
+            }
             Self::BodyBroken => "Nothing: the connection was cut; the gateway knows.",
         }
     }
