@@ -10,9 +10,6 @@ use serde_json::{Value, json};
 use super::admin_client::{AdminClient, AdminConnection, ClientError};
 use crate::keys::Purpose;
 
-#[cfg(test)]
-mod tests;
-
 /// The arguments of `countersign keys`.
 #[derive(Args, Debug)]
 pub struct KeysArgs {

@@ -1,4 +1,5 @@
 //! The one integration binary.
 
-#[cfg(test)]
+mod architecture;
+mod keys_command;
 mod transport;

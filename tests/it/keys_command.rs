@@ -3,32 +3,33 @@
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use clap::Parser;
 use http::{Request, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt as _;
 
-use super::*;
-use crate::admin::{
+use countersign::admin::{
     self, AdminFacts, Admins, Authorize, InForce, NewAdmin, Reload, ReloadReport, Running, Services,
 };
-use crate::answer::Body;
-use crate::base::{
+use countersign::answer::Body;
+use countersign::base::{
     AdminName, ClientCertificate, Clock as _, Connection, Door, Fault, SystemClock, SystemEntropy,
 };
-use crate::edge::{
+use countersign::cli::keys::{KeysArgs, run};
+use countersign::edge::{
     Certificates, ClientAuthentication, Drain, Edge, Limits, Listener, OpenDoor, Serve, ServerCertificate,
     TrustAnchors, loopback, server_config,
 };
-use crate::keys::{Keyring, Schedule, SealKey};
-use crate::pki::{Ca, IssuedPaths, Profiles, Purpose as CertificatePurpose};
-use crate::store::{Batch, Db};
-use crate::telemetry::Metrics;
+use countersign::keys::{Keyring, Purpose, Schedule, SealKey};
+use countersign::pki::{Ca, IssuedPaths, Profiles, Purpose as CertificatePurpose};
+use countersign::store::{Batch, Db};
+use countersign::telemetry::Metrics;
 
 /// Permits everything, reloads nothing: what the policies say is tried elsewhere.
 struct Open;
