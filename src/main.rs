@@ -1,2 +1,5 @@
-//! Countersign's command line.
-fn main() {}
+//! Countersign's command line: arguments in, exit code out.
+
+fn main() -> std::process::ExitCode {
+    countersign::cli::main()
+}

@@ -1,9 +1,16 @@
 //! The command line: one file a command.
+//!
+//! Exit codes are the same everywhere: 0 done, 1 refused or failed, 2 bad usage. `--json` writes one JSON document for
+//! machines.
 
 pub mod admin_client;
 pub mod certs;
 pub mod check;
+mod command;
 pub mod console;
 pub mod init;
 pub mod keys;
 pub mod policy;
+pub mod serve;
+
+pub use command::main;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::Router;
 use clap::Parser;
@@ -162,8 +162,8 @@ async fn run_line(words: Vec<&str>) -> Outcome {
     }
 }
 
-fn now() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_micros(SystemClock.now().micros().unsigned_abs())
+fn now() -> countersign::base::Timestamp {
+    SystemClock.now()
 }
 
 async fn admin_router(dir: &Path, anna: &IssuedPaths) -> (Router, Arc<Keyring>) {

@@ -1,0 +1,72 @@
+//! Which command was asked for, and its exit code.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use super::console::{CliError, Console};
+use super::{certs, check, init, keys, policy, serve};
+use crate::base::{Clock as _, SystemClock, SystemEntropy};
+
+/// A payment authentication gateway: lets a request pass to a financial backend only when it knows who sends it and what
+/// they agreed to, and puts its own signature under what it forwards.
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, arg_required_else_help = true)]
+struct Line {
+    /// Write one JSON document instead of text
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a folder with everything a gateway needs, ready to edit
+    Init(init::InitArgs),
+    /// Tell everything that would keep the gateway from starting
+    Check(check::CheckArgs),
+    /// Run the gateway until SIGTERM or Ctrl-C; SIGHUP reads configuration and policies again
+    Serve(serve::ServeArgs),
+    /// A small private certificate authority, one intermediate per purpose
+    Certs(certs::CertsArgs),
+    /// List, rotate and revoke the keys of a running gateway
+    Keys(keys::KeysArgs),
+    /// Check and test a folder of policies
+    Policy(policy::PolicyArgs),
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let line = Line::parse();
+    let mut out = io::stdout().lock();
+    let mut console = Console::new(&mut out, line.json);
+    match run(&line.command, &mut console) {
+        Ok(code) => code,
+        Err(error) => {
+            // Nobody is left to tell when standard error is gone as well.
+            let _ = writeln!(io::stderr(), "countersign: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(command: &Command, console: &mut Console<'_>) -> Result<ExitCode, CliError> {
+    let now = SystemClock.now();
+    match command {
+        Command::Init(args) => init::run(args, &SystemEntropy::default(), console)?,
+        Command::Check(args) => check::run(args, &[], now, console)?,
+        Command::Serve(args) => serve::run(args, console)?,
+        Command::Certs(args) => certs::run(args, now, console)?,
+        Command::Keys(args) => return keys(args),
+        Command::Policy(args) => return Ok(policy::run(args)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn keys(args: &keys::KeysArgs) -> Result<ExitCode, CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(keys::run(args, &mut io::stdout(), &mut io::stderr())))
+}

@@ -1,0 +1,104 @@
+//! `countersign serve`: runs the gateway.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::json;
+
+use super::console::{CliError, Console};
+use crate::base::{Clock, Entropy, SystemClock, SystemEntropy};
+use crate::config::{self, Config, LogFormat};
+use crate::server::{Addresses, Hangups, Reloader, Shutdown, build};
+use crate::telemetry::{self, Format};
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The configuration file
+    #[arg(long, default_value = "countersign.toml")]
+    config: PathBuf,
+}
+
+/// Runs `serve` until the process is told to go away.
+///
+/// # Errors
+/// `CliError::Failed` when the gateway does not start; the text says what to do.
+pub fn run(args: &ServeArgs, console: &mut Console<'_>) -> Result<(), CliError> {
+    let config = config::load(&args.config).map_err(CliError::failed)?;
+    start_log(&config)?;
+    for warning in &config.warnings {
+        tracing::warn!(key = warning.key, "{}; {}", warning.problem, warning.remedy);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.server.threads)
+        .enable_all()
+        .build()?;
+    runtime.block_on(serve(config, console))
+}
+
+fn start_log(config: &Config) -> Result<(), CliError> {
+    let format = match config.telemetry.format {
+        LogFormat::Text => Format::Human,
+        LogFormat::Json => Format::Json,
+    };
+    let filter = format!("warn,countersign={}", config.telemetry.level.as_str());
+    // Whoever sets the variable looks for something, and wins over the file.
+    let filter = std::env::var_os("COUNTERSIGN_LOG").is_none().then_some(filter);
+    telemetry::start(format, filter.as_deref()).map_err(CliError::failed)
+}
+
+async fn serve(config: Config, console: &mut Console<'_>) -> Result<(), CliError> {
+    let mut shutdown = Shutdown::listen()?;
+    let hangups = Hangups::listen()?;
+    let public_url = config.server.public_url.as_str().to_owned();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
+    let built = build(config, clock, entropy).await.map_err(CliError::failed)?;
+    announce(&public_url, &built.addresses, built.development, console)?;
+    let follower = tokio::spawn(follow(hangups, built.reloader));
+    built.gateway.run(shutdown.wait()).await?;
+    follower.abort();
+    Ok(())
+}
+
+/// SIGHUP reads configuration, certificates and policies again; what is wrong with them stands in the log.
+async fn follow(mut hangups: Hangups, reloader: Arc<Reloader>) {
+    loop {
+        hangups.next().await;
+        // Logged where it happens.
+        let _ = reloader.reload().await;
+    }
+}
+
+fn announce(
+    public_url: &str,
+    addresses: &Addresses,
+    development: bool,
+    console: &mut Console<'_>,
+) -> Result<(), CliError> {
+    let listed = |addresses: &[std::net::SocketAddr]| {
+        addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    console.line(format_args!("serving {public_url} on {}", listed(&addresses.public)))?;
+    for (what, where_) in [
+        ("mutual TLS", &addresses.mutual),
+        ("admin API", &addresses.admin),
+        ("operations", &addresses.operations),
+    ] {
+        if !where_.is_empty() {
+            console.line(format_args!("  {what} on {}", listed(where_)))?;
+        }
+    }
+    if development {
+        console.line(format_args!("  DEVELOPMENT STORE: secrets in it were written by a demo or in plain text"))?;
+    }
+    console.document(&json!({
+        "public_url": public_url,
+        "public": addresses.public,
+        "mutual_tls": addresses.mutual,
+        "admin": addresses.admin,
+        "operations": addresses.operations,
+        "development": development,
+    }))
+}
