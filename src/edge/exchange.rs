@@ -67,9 +67,9 @@ impl Exchanges {
     /// panic ends one request, not its connection.
     async fn serve(&self, request: Request<Body>) -> Option<Response<Body>> {
         let permit = Arc::clone(&self.running).acquire_owned().await.ok()?;
-        let work = self.serve.serve(Arc::clone(&self.connection), request);
+        let (serve, connection) = (Arc::clone(&self.serve), Arc::clone(&self.connection));
         let task = self.edge.drain.spawn(async move {
-            let response = work.await;
+            let response = serve.serve(connection, request).await;
             drop(permit);
             response
         });

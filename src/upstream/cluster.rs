@@ -153,6 +153,9 @@ impl Cluster {
         let host = HeaderValue::from_str(&authority).map_err(|error| error.to_string())?;
         let needs_tls = addresses.iter().any(|address| address.server_name.is_some());
         let tls = needs_tls.then(|| client_config(&settings)).transpose()?;
+        for address in addresses.iter().filter(|address| address.server_name.is_none()) {
+            tracing::warn!(upstream = settings.name, authority = %address.authority, "requests go in plain text over loopback");
+        }
         let endpoint = |address| Endpoint::new(address, Pool::new(limits.idle_connections, limits.idle));
         Ok(Self {
             name: settings.name.into(),

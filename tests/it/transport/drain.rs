@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use countersign::base::Door;
 use countersign::edge::{ClientAuthentication, Limits, Listener, loopback};
-use countersign::server::Gateway;
 use countersign::server::jobs::Jobs;
+use countersign::server::{Gateway, Hangups, Shutdown};
 use countersign::telemetry::{Health, operations};
 use http::StatusCode;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -150,4 +150,26 @@ async fn the_operations_listener_watches_the_whole_end() {
     assert_eq!(asking.await.unwrap().unwrap().status, StatusCode::OK);
     assert_eq!(running.await.unwrap().unwrap().aborted, 0);
     assert!(TcpStream::connect(operations_address).await.is_err());
+}
+
+async fn raise(signal: &str) {
+    let process = std::process::id().to_string();
+    let status = tokio::process::Command::new("kill")
+        .args([signal, &process])
+        .status()
+        .await;
+    assert!(status.unwrap().success());
+}
+
+/// Each signal is heard from the moment its listener is made, also before anyone waits for it.
+#[tokio::test]
+async fn signals_are_heard_and_told_apart() {
+    let mut hangups = Hangups::listen().unwrap();
+    raise("-HUP").await;
+    hangups.next().await;
+    for signal in ["-TERM", "-INT"] {
+        let mut shutdown = Shutdown::listen().unwrap();
+        raise(signal).await;
+        shutdown.wait().await;
+    }
 }

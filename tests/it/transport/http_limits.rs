@@ -124,6 +124,13 @@ async fn a_client_that_hangs_up_does_not_stop_its_request() {
         assert_eq!(opened.begun.recv().await.unwrap(), "/hold");
         asking.abort();
         assert!(asking.await.unwrap_err().is_cancelled());
+        while !opened
+            .metrics
+            .render()
+            .contains(r#"countersign_connections{door="public"} 0"#)
+        {
+            tokio::task::yield_now().await;
+        }
         opened.behind.release.notify_one();
         assert_eq!(opened.ended.recv().await.unwrap(), "/hold");
     }
