@@ -1,0 +1,28 @@
+# The index of commands. Each is a line here or a script beside it.
+
+.PHONY: demo test bench fuzz lint docs
+
+# The story on your screen; afterwards the gateway keeps serving. `cargo run -- demo --once` ends after the story.
+demo:
+	cargo run -- demo
+
+# Everything that checks the project. Says first what it will install.
+test:
+	scripts/test.sh
+
+# Measurements, stage by stage (benches/).
+bench:
+	cargo bench --workspace
+
+# Ten minutes for each fuzz target; `make fuzz FUZZ_SECONDS=60` for less. A short run is part of `make test`.
+FUZZ_SECONDS ?= 600
+fuzz:
+	BOLERO_RANDOM_TEST_TIME_MS=$(FUZZ_SECONDS)000 cargo test --locked -p countersign-fuzz
+
+# Format, lints, and what may be in the dependency tree.
+lint:
+	scripts/lint.sh
+
+# The documentation of the source; a broken link fails.
+docs:
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Everything that checks the project, from a fresh clone. It says first what it will install, and installs nothing that is
+# there already. The last line is `make test: passed` or `make test: FAILED at <step>`, for people and machines.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step="start"
+trap '[[ $? == 0 ]] || echo "make test: FAILED at $step"' EXIT
+
+begin() {
+    step=$1
+    printf '\n== %s (%d s)\n' "$step" "$SECONDS"
+}
+
+# A C compiler for ring and SQLite; Python and Node for the clients of other people.
+missing_debian_packages() {
+    command -v cc >/dev/null || echo build-essential
+    command -v python3 >/dev/null || echo python3
+    python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
+    command -v node >/dev/null || echo nodejs
+    command -v npm >/dev/null || echo npm
+}
+
+announce() {
+    local packages
+    packages=$(missing_debian_packages | sort -u | xargs)
+    echo "make test installs what is missing:"
+    echo "  Debian: ${packages:-nothing}"
+    echo "  crates: those of Cargo.lock; $(scripts/lint.sh --would-install | grep . || echo 'no tool')"
+    tests/interop/run.sh --would-install | sed 's/^/  /'
+    if [[ -n $packages ]]; then
+        install_debian "$packages"
+    fi
+}
+
+install_debian() {
+    if [[ $(id -u) != 0 ]]; then
+        echo "not root: install these first: $1" >&2
+        return 1
+    fi
+    apt-get update -q
+    # Word splitting is meant: a list of names.
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $1
+}
+
+begin "what is needed"
+announce
+begin "format, lints, dependencies"
+scripts/lint.sh
+begin "unit, property, integration and documentation tests, and a short run of every fuzz target"
+BOLERO_RANDOM_TEST_TIME_MS=${BOLERO_RANDOM_TEST_TIME_MS:-3000} cargo test --locked --workspace
+begin "clients and verifiers of other people"
+tests/interop/run.sh
+printf '\nmake test: passed (%d s)\n' "$SECONDS"
