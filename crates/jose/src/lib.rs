@@ -1,3 +1,5 @@
+#![doc = include_str!("../README.md")]
+//!
 //! Keys and signatures of the JOSE family over ring: the one place where Countersign touches asymmetric
 //! cryptography.
 //!
