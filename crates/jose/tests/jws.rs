@@ -1,5 +1,7 @@
 //! Compact JWS: published examples, and every way a token can pretend.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic, and says why")]
+
 use countersign_jose::jwk::Jwk;
 use countersign_jose::jws::{self, Header, JwsError, MAX_BYTES};
 use countersign_jose::{KeyKind, PrivateKey, base64url};
