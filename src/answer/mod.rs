@@ -3,9 +3,11 @@
 //!
 //! It is the only place that knows how an error looks. It must never put into an answer what a fault keeps for the log.
 
+mod oauth;
 mod problem;
 mod security_headers;
 
+pub use oauth::{OauthError, add_dpop_nonce, oauth_answer, oauth_error, published};
 pub use problem::problem;
 pub use security_headers::add_security_headers;
 

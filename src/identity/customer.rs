@@ -141,14 +141,7 @@ impl Customers {
         customer: &CustomerId,
         jkt: &Thumbprint,
     ) -> Result<Option<DeviceId>, StoreError> {
-        let row = self
-            .db
-            .query_one(
-                "SELECT id FROM device WHERE customer = $1 AND jkt = $2",
-                vec![customer.as_str().into(), jkt.as_bytes().as_slice().into()],
-            )
-            .await?;
-        row.map(|row| Ok(DeviceId::new(row.text(0)?))).transpose()
+        super::device::find(&self.db, customer, jkt).await
     }
 
     /// Adds a new customer to `batch`; returns its name and its key, for the factors that go with it.

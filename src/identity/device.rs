@@ -4,10 +4,24 @@
 use countersign_jose::Thumbprint;
 
 use crate::base::{ClientId, CustomerId, DeviceId, Entropy, Event, Timestamp};
-use crate::store::Batch;
+use crate::store::{Batch, Db, StoreError};
 
 /// The guard of [`remember`]: it does not hold when the device was remembered meanwhile.
 pub const DEVICE_IS_NEW: &str = "device is new";
+
+/// The known device of `customer` that holds the key `jkt`.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn find(db: &Db, customer: &CustomerId, jkt: &Thumbprint) -> Result<Option<DeviceId>, StoreError> {
+    let row = db
+        .query_one(
+            "SELECT id FROM device WHERE customer = $1 AND jkt = $2",
+            vec![customer.as_str().into(), jkt.as_bytes().as_slice().into()],
+        )
+        .await?;
+    row.map(|row| Ok(DeviceId::new(row.text(0)?))).transpose()
+}
 
 /// Remembers the device that holds the key `jkt`, and returns its name.
 pub fn remember(

@@ -164,11 +164,10 @@ impl SignedProof {
         Ok(())
     }
 
-    /// Check 11: `iat` at most 60 s old and 10 s ahead (DPOP-06, FAPI-12), and not before `from`.
-    pub(super) fn check_time(&self, now: Timestamp, from: Timestamp) -> Result<(), DpopRefusal> {
+    /// Check 11: `iat` at most 60 s old and 10 s ahead (DPOP-06, FAPI-12).
+    pub(super) fn check_time(&self, now: Timestamp) -> Result<(), DpopRefusal> {
         let issued = self.issued();
-        let too_old = issued < now.minus(limits::PROOF_AGE) || issued < from;
-        // Clients write whole seconds; one that is exactly ten seconds ahead must pass at every fraction of ours.
+        let too_old = issued < now.minus(limits::PROOF_AGE);
         let too_new = issued > now.plus(limits::CLOCK_AHEAD);
         if too_old || too_new {
             return Err(DpopRefusal::Stale);
@@ -184,6 +183,13 @@ impl SignedProof {
 
     /// What is remembered of it: key and `jti`.
     pub(super) fn replay_key(&self) -> [u8; 32] {
-        sha256(&[self.thumbprint.as_bytes().as_slice(), self.claims.jti.as_bytes()].concat())
+        sha256(
+            &[
+                b"dpop/".as_slice(),
+                self.thumbprint.as_bytes(),
+                self.claims.jti.as_bytes(),
+            ]
+            .concat(),
+        )
     }
 }

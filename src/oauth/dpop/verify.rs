@@ -1,5 +1,6 @@
 //! The whole check of a proof: what stands in it, the nonce, and that it was not used before.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_jose::Thumbprint;
@@ -8,9 +9,8 @@ use http::HeaderMap;
 use super::nonce::Nonces;
 use super::proof::{self, DpopRefusal, Proof, SignedProof};
 use crate::base::{Door, Timestamp, limits};
+use crate::oauth::replay::{Replay, ReplayRefusal};
 use crate::oauth::settings::{NoncePolicy, Settings};
-use crate::store::ephemeral::Seen;
-use crate::store::{Batch, Db, Ephemeral, StoreError};
 
 /// Which kind of endpoint a proof was sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,47 +49,21 @@ pub struct Dpop {
     public_origin: String,
     mtls_origin: Option<String>,
     policy: NoncePolicy,
-    proofs_from: Timestamp,
     nonces: Nonces,
-    seen: Ephemeral<()>,
-    db: Db,
+    replay: Arc<Replay>,
 }
 
 impl Dpop {
-    /// Reads the proofs that were dated ahead when they were used before the last start.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn open(
-        settings: &Settings,
-        nonces: Nonces,
-        db: Db,
-        now: Timestamp,
-    ) -> Result<Self, StoreError> {
-        let seen = Ephemeral::new(settings.replay_capacity);
-        let rows = db
-            .query(
-                "SELECT hash, until FROM proof_ahead WHERE until > $1",
-                vec![now.into()],
-            )
-            .await?;
-        for row in rows {
-            let hash = row
-                .bytes(0)?
-                .try_into()
-                .map_err(|_| StoreError::Corrupt("proof_ahead.hash"))?;
-            // The space is empty and these are few; if it were full, the next insertion would refuse.
-            let _ = seen.insert(hash, (), row.time(1)?, now).await;
-        }
-        Ok(Self {
+    /// With the nonces that all nodes share and the memory of what was used.
+    #[must_use]
+    pub fn new(settings: &Settings, nonces: Nonces, replay: Arc<Replay>) -> Self {
+        Self {
             public_origin: settings.issuer.clone(),
             mtls_origin: settings.mtls_origin.clone(),
             policy: settings.nonce,
-            proofs_from: settings.proofs_from,
             nonces,
-            seen,
-            db,
-        })
+            replay,
+        }
     }
 
     /// Judges the one proof in `request`, and remembers it.
@@ -101,7 +75,7 @@ impl Dpop {
         signed.check_target(request.method, &self.url(request.door, request.path))?;
         signed.check_binding(request.access_token, request.expected_key)?;
         self.check_nonce(&signed, request.place, request.now)?;
-        signed.check_time(request.now, self.proofs_from)?;
+        signed.check_time(request.now)?;
         self.remember(&signed, request.now).await?;
         Ok(Proof {
             thumbprint: signed.thumbprint,
@@ -124,16 +98,6 @@ impl Dpop {
     #[must_use]
     pub const fn gives_nonces(&self) -> bool {
         !matches!(self.policy, NoncePolicy::Off)
-    }
-
-    /// Forgets proofs dated ahead whose time is over; a job calls it now and then.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn sweep(&self, now: Timestamp) -> Result<(), StoreError> {
-        let mut batch = Batch::new();
-        batch.run("DELETE FROM proof_ahead WHERE until <= $1", vec![now.into()]);
-        self.db.commit(batch).await
     }
 
     fn url(&self, door: Door, path: &str) -> String {
@@ -162,24 +126,14 @@ impl Dpop {
 
     /// Each `jti` once per key, until its proof is too old anyway (DPOP-07).
     async fn remember(&self, proof: &SignedProof, now: Timestamp) -> Result<(), DpopRefusal> {
-        let key = proof.replay_key();
         let end = proof
             .issued()
             .plus(limits::PROOF_AGE + limits::CLOCK_AHEAD + Duration::from_secs(1));
-        match self.seen.insert(key, (), end, now).await {
-            Ok(Seen::First) => {}
-            Ok(Seen::Before) => return Err(DpopRefusal::Replayed),
-            Err(_) => return Err(DpopRefusal::Overloaded),
-        }
-        if proof.issued() <= now {
-            return Ok(());
-        }
-        // Dated ahead of our clock: it could outlive a restart, which forgets what memory holds.
-        let mut batch = Batch::new();
-        batch.run(
-            "INSERT INTO proof_ahead (hash, until) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING",
-            vec![key.as_slice().into(), end.into()],
-        );
-        self.db.commit(batch).await.map_err(|_| DpopRefusal::Overloaded)
+        let once = self.replay.once(proof.replay_key(), proof.issued(), end, now);
+        once.await.map_err(|refusal| match refusal {
+            ReplayRefusal::BeforeStart => DpopRefusal::Stale,
+            ReplayRefusal::Seen => DpopRefusal::Replayed,
+            ReplayRefusal::Overloaded => DpopRefusal::Overloaded,
+        })
     }
 }

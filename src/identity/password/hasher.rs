@@ -1,0 +1,290 @@
+//! Runs password hashes on threads of their own. What they may use together is bounded in bytes, and what waits is served
+//! known devices first and source by source, so that one flood cannot keep others waiting (PWD-07, design 7).
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use argon2::{Argon2, Block, Params, Version};
+use tokio::sync::oneshot;
+
+use super::ALGORITHM;
+use crate::base::Secret;
+
+/// Too many hashes wait already; try again in a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many passwords are being checked")]
+pub struct Overloaded;
+
+/// Who asks for a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    source: Source,
+    known: bool,
+}
+
+/// A network that counts as one source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Source(IpAddr);
+
+impl Caller {
+    /// The other end of a connection; an IPv6 network of 64 bits counts as one source. `known` when the request proved
+    /// the key of a device the customer has used before.
+    #[must_use]
+    pub fn new(address: IpAddr, known: bool) -> Self {
+        let source = match address.to_canonical() {
+            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from(u128::from(address) >> 64 << 64)),
+            address => address,
+        };
+        Self {
+            source: Source(source),
+            known,
+        }
+    }
+}
+
+/// One hash to be made.
+pub(super) struct Work {
+    pub(super) password: Secret<Vec<u8>>,
+    pub(super) salt: Vec<u8>,
+    pub(super) pepper: Option<Secret<Vec<u8>>>,
+    pub(super) algorithm_version: Version,
+    pub(super) params: Params,
+    pub(super) output_bytes: usize,
+}
+
+type Answer = Result<Secret<Vec<u8>>, Overloaded>;
+
+struct Job {
+    work: Work,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// The memory one hash needs, in bytes.
+pub(super) fn memory(params: &Params) -> usize {
+    params.block_count().saturating_mul(Block::SIZE)
+}
+
+/// The threads that hash, and what waits for them.
+pub struct Hasher {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    budget: usize,
+    waiting_limit: usize,
+    queues: Mutex<Queues>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Queues {
+    reserved: usize,
+    known: Line,
+    strangers: Line,
+    closed: bool,
+}
+
+/// What waits, by source; sources take turns.
+#[derive(Default)]
+struct Line {
+    turns: VecDeque<Source>,
+    jobs: HashMap<Source, VecDeque<Job>>,
+    waiting: usize,
+}
+
+impl Hasher {
+    /// Starts `threads` threads that together use at most `budget` bytes, with at most `waiting_limit` hashes waiting.
+    #[must_use]
+    pub fn start(budget: usize, threads: usize, waiting_limit: usize) -> Self {
+        let shared = Arc::new(Shared {
+            budget,
+            waiting_limit,
+            queues: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        for _ in 0..threads.max(1) {
+            let shared = Arc::clone(&shared);
+            // A thread that cannot be started leaves the work to the others; with none, everything is Overloaded.
+            let _ = std::thread::Builder::new()
+                .name("password-hash".to_owned())
+                .spawn(move || shared.work());
+        }
+        Self { shared }
+    }
+
+    /// The hash that `work` asks for.
+    ///
+    /// # Errors
+    /// [`Overloaded`] when too much waits, or when what waits was pushed out by a source that waits less.
+    pub(super) async fn run(&self, work: Work, caller: Caller) -> Answer {
+        if memory(&work.params) > self.shared.budget {
+            return Err(Overloaded);
+        }
+        let (answer, outcome) = oneshot::channel();
+        self.shared.enqueue(Job { work, answer }, caller)?;
+        outcome.await.unwrap_or(Err(Overloaded))
+    }
+}
+
+impl Drop for Hasher {
+    fn drop(&mut self) {
+        self.shared.lock().closed = true;
+        self.shared.changed.notify_all();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enqueue(&self, job: Job, caller: Caller) -> Result<(), Overloaded> {
+        let mut queues = self.lock();
+        if queues.waiting() >= self.waiting_limit && !queues.make_room(caller) {
+            return Err(Overloaded);
+        }
+        queues.line(caller.known).push(caller.source, job);
+        drop(queues);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    fn work(&self) {
+        let mut blocks = Vec::new();
+        while let Some(job) = self.next() {
+            let reserved = memory(&job.work.params);
+            if !job.answer.is_closed() {
+                let outcome = hash(&job.work, &mut blocks);
+                let _ = job.answer.send(outcome);
+            }
+            self.lock().reserved -= reserved;
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits for a job that fits the budget and reserves its memory; `None` when the hasher is gone.
+    fn next(&self) -> Option<Job> {
+        let mut queues = self.lock();
+        loop {
+            if queues.closed {
+                return None;
+            }
+            let free = self.budget - queues.reserved;
+            if let Some(job) = queues.take(free) {
+                queues.reserved += memory(&job.work.params);
+                return Some(job);
+            }
+            queues = self.changed.wait(queues).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Queues {
+    fn waiting(&self) -> usize {
+        self.known.waiting + self.strangers.waiting
+    }
+
+    fn line(&mut self, known: bool) -> &mut Line {
+        if known {
+            &mut self.known
+        } else {
+            &mut self.strangers
+        }
+    }
+
+    /// Known devices first. The first in line waits until its memory is free; nothing smaller overtakes it for ever.
+    fn take(&mut self, free: usize) -> Option<Job> {
+        if self.known.waiting > 0 {
+            return self.known.take(free);
+        }
+        self.strangers.take(free)
+    }
+
+    /// Pushes out the newest job of the source that waits most, if that is more than the caller would then wait.
+    fn make_room(&mut self, caller: Caller) -> bool {
+        if caller.known && self.strangers.waiting > 0 {
+            return self.strangers.push_out(0);
+        }
+        let line = self.line(caller.known);
+        let mine = line.jobs.get(&caller.source).map_or(0, VecDeque::len);
+        line.push_out(mine + 1)
+    }
+}
+
+impl Line {
+    fn push(&mut self, source: Source, job: Job) {
+        let jobs = self.jobs.entry(source).or_default();
+        if jobs.is_empty() {
+            self.turns.push_back(source);
+        }
+        jobs.push_back(job);
+        self.waiting += 1;
+    }
+
+    fn take(&mut self, free: usize) -> Option<Job> {
+        let source = *self.turns.front()?;
+        let jobs = self.jobs.get_mut(&source)?;
+        if jobs.front().is_some_and(|job| memory(&job.work.params) > free) {
+            return None;
+        }
+        let job = jobs.pop_front()?;
+        self.turns.pop_front();
+        if jobs.is_empty() {
+            self.jobs.remove(&source);
+        } else {
+            self.turns.push_back(source);
+        }
+        self.waiting -= 1;
+        Some(job)
+    }
+
+    fn push_out(&mut self, more_than: usize) -> bool {
+        let longest = self.jobs.iter().max_by_key(|(_, jobs)| jobs.len());
+        let Some((source, length)) = longest.map(|(source, jobs)| (*source, jobs.len())) else {
+            return false;
+        };
+        if length <= more_than {
+            return false;
+        }
+        let Some(job) = self.jobs.get_mut(&source).and_then(VecDeque::pop_back) else {
+            return false;
+        };
+        self.waiting -= 1;
+        if length == 1 {
+            self.jobs.remove(&source);
+            self.turns.retain(|turn| *turn != source);
+        }
+        let _ = job.answer.send(Err(Overloaded));
+        true
+    }
+}
+
+fn hash(work: &Work, blocks: &mut Vec<Block>) -> Answer {
+    let params = work.params.clone();
+    let needed = params.block_count();
+    // Kept between hashes: clean memory from the operating system costs more than the hash itself.
+    if blocks.len() < needed {
+        blocks.resize(needed, Block::default());
+    } else {
+        blocks.truncate(needed);
+    }
+    let argon2 = match &work.pepper {
+        Some(pepper) => Argon2::new_with_secret(pepper.expose(), ALGORITHM, work.algorithm_version, params)
+            .map_err(|_| Overloaded)?,
+        None => Argon2::new(ALGORITHM, work.algorithm_version, params),
+    };
+    let mut out = zeroize::Zeroizing::new(vec![0; work.output_bytes]);
+    argon2
+        .hash_password_into_with_memory(
+            work.password.expose(),
+            &work.salt,
+            out.as_mut_slice(),
+            blocks.as_mut_slice(),
+        )
+        .map_err(|_| Overloaded)?;
+    Ok(Secret::new(std::mem::take(&mut *out)))
+}
+
+#[cfg(test)]
+mod tests;

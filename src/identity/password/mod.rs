@@ -1,0 +1,175 @@
+//! Passwords: argon2id (RFC 9106) with a pepper from the keyring, NFKC, a blocklist and no rules of composition
+//! (NIST SP 800-63B-4, section 3.1.1).
+//!
+//! * [`rules`] says which new passwords are taken; [`stored`] is what is kept of one;
+//! * [`hasher`] runs the hashes on threads of their own, within a budget of memory, fair between sources.
+//!
+//! It must never keep, log or cut a password, and an unknown name must cost what a known one costs.
+
+mod hasher;
+mod rules;
+mod stored;
+
+use std::sync::Arc;
+
+use argon2::{Algorithm, Params, Version};
+use subtle::ConstantTimeEq as _;
+use unicode_normalization::UnicodeNormalization as _;
+
+pub use hasher::{Caller, Hasher, Overloaded};
+pub use rules::{WeakPassword, check_new};
+pub use stored::{PhcError, StoredPassword};
+
+use self::hasher::Work;
+use super::settings::{PasswordParameters, Settings};
+use crate::base::{Entropy, Secret, limits};
+use crate::keys::Keyring;
+
+/// Bytes of salt (PWD-05).
+const SALT_BYTES: usize = 16;
+/// Bytes of a hash.
+const HASH_BYTES: usize = 32;
+
+/// A password in its normal form (NFKC, PWD-01), never cut.
+#[derive(Clone, Debug)]
+pub struct Password(Secret<String>);
+
+impl Password {
+    /// Brings `text` to its normal form; `None` when it is empty or longer than is read (PWD-07).
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.is_empty() || text.len() > limits::PASSWORD_BYTES {
+            return None;
+        }
+        Some(Self(Secret::new(text.nfkc().collect())))
+    }
+
+    fn bytes(&self) -> Secret<Vec<u8>> {
+        Secret::new(self.0.expose().as_bytes().to_vec())
+    }
+}
+
+/// What came of comparing a password with what is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// Whether it is the customer's password.
+    pub matches: bool,
+    /// Whether its hash is weaker than those made now, so that it should be made anew.
+    pub outdated: bool,
+}
+
+/// Makes and compares password hashes.
+pub struct Passwords {
+    hasher: Hasher,
+    keyring: Arc<Keyring>,
+    entropy: Arc<dyn Entropy>,
+    parameters: PasswordParameters,
+    params: Params,
+    dummy_salt: Vec<u8>,
+}
+
+impl Passwords {
+    /// Starts the threads that hash.
+    ///
+    /// # Errors
+    /// [`PhcError::Parameters`] for parameters that argon2 does not take, or a memory budget below one hash.
+    pub fn start(
+        settings: &Settings,
+        keyring: Arc<Keyring>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, PhcError> {
+        let parameters = settings.password;
+        let params = Params::new(
+            parameters.memory_kib,
+            parameters.passes,
+            parameters.lanes,
+            Some(HASH_BYTES),
+        )
+        .map_err(|_| PhcError::Parameters)?;
+        if hasher::memory(&params) > settings.hash_memory {
+            return Err(PhcError::Parameters);
+        }
+        Ok(Self {
+            hasher: Hasher::start(settings.hash_memory, settings.hash_threads, settings.hash_waiting),
+            keyring,
+            dummy_salt: entropy.bytes::<SALT_BYTES>().to_vec(),
+            entropy,
+            parameters,
+            params,
+        })
+    }
+
+    /// The hash to store for `password`.
+    ///
+    /// # Errors
+    /// [`Overloaded`].
+    pub async fn hash(&self, password: &Password, caller: Caller) -> Result<StoredPassword, Overloaded> {
+        let salt = self.entropy.bytes::<SALT_BYTES>().to_vec();
+        let keys = self.keyring.current();
+        let (kid, pepper) = keys.active_pepper().ok_or(Overloaded)?;
+        let work = Work {
+            password: password.bytes(),
+            salt: salt.clone(),
+            pepper: Some(pepper.clone()),
+            algorithm_version: Version::V0x13,
+            params: self.params.clone(),
+            output_bytes: HASH_BYTES,
+        };
+        let kid = kid.to_owned();
+        let hash = self.hasher.run(work, caller).await?;
+        StoredPassword::new(&self.params, &salt, hash.expose(), kid).ok_or(Overloaded)
+    }
+
+    /// Compares `password` with what is stored. Without anything stored it does the same work and says no.
+    ///
+    /// # Errors
+    /// [`Overloaded`].
+    pub async fn compare(
+        &self,
+        password: &Password,
+        stored: Option<&StoredPassword>,
+        caller: Caller,
+    ) -> Result<Compared, Overloaded> {
+        let keys = self.keyring.current();
+        let parsed = stored.and_then(|stored| Some((stored, stored.parse()?)));
+        let Some((stored, parsed)) = parsed else {
+            let pepper = keys.active_pepper().map(|(_, pepper)| pepper.clone());
+            self.hasher.run(self.dummy(password, pepper), caller).await?;
+            return Ok(Compared {
+                matches: false,
+                outdated: false,
+            });
+        };
+        let pepper = stored.pepper.as_deref().map(|kid| keys.pepper(kid).cloned());
+        let pepper_lost = matches!(pepper, Some(None));
+        let work = Work {
+            password: password.bytes(),
+            salt: parsed.salt.clone(),
+            pepper: pepper.flatten(),
+            algorithm_version: parsed.version,
+            params: parsed.params.clone(),
+            output_bytes: parsed.hash.len(),
+        };
+        let hash = self.hasher.run(work, caller).await?;
+        let equal: bool = hash.expose().as_slice().ct_eq(&parsed.hash).into();
+        let active = keys.active_pepper().map(|(kid, _)| kid);
+        Ok(Compared {
+            matches: equal && !pepper_lost,
+            outdated: parsed.is_weaker_than(&self.parameters) || stored.pepper.as_deref() != active,
+        })
+    }
+
+    fn dummy(&self, password: &Password, pepper: Option<Secret<Vec<u8>>>) -> Work {
+        Work {
+            password: password.bytes(),
+            salt: self.dummy_salt.clone(),
+            pepper,
+            algorithm_version: Version::V0x13,
+            params: self.params.clone(),
+            output_bytes: HASH_BYTES,
+        }
+    }
+}
+
+/// The one algorithm there is.
+const ALGORITHM: Algorithm = Algorithm::Argon2id;

@@ -1,0 +1,153 @@
+//! What is kept of a password: a PHC string, and the name of the pepper that went into it.
+
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{ARGON2ID_IDENT, Params, Version};
+
+use crate::identity::settings::PasswordParameters;
+
+/// Most memory a stored hash may ask for, in KiB: 256 MiB.
+const MAX_MEMORY_KIB: u32 = 256 * 1024;
+/// Most passes a stored hash may ask for.
+const MAX_PASSES: u32 = 16;
+/// Most lanes a stored hash may ask for.
+const MAX_LANES: u32 = 16;
+/// Fewest bytes of salt and of hash that are accepted.
+const MIN_BYTES: usize = 8;
+
+/// Why a PHC string is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PhcError {
+    /// Not a PHC string of argon2id with salt and hash.
+    #[error("is not a PHC string of argon2id with salt and hash")]
+    Malformed,
+    /// Parameters argon2 does not take, or that ask for more than 256 MiB, 16 passes or 16 lanes.
+    #[error("asks for parameters outside argon2's bounds, or for more memory than the budget for hashes")]
+    Parameters,
+}
+
+/// A stored password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredPassword {
+    /// The PHC string.
+    pub phc: String,
+    /// The pepper in the keyring; none for hashes that were made elsewhere.
+    pub pepper: Option<String>,
+}
+
+pub(super) struct Parsed {
+    pub(super) params: Params,
+    pub(super) version: Version,
+    pub(super) salt: Vec<u8>,
+    pub(super) hash: Vec<u8>,
+}
+
+impl StoredPassword {
+    /// Takes a PHC string that was made elsewhere, without pepper.
+    ///
+    /// # Errors
+    /// [`PhcError`].
+    pub fn import(phc: &str) -> Result<Self, PhcError> {
+        parse(phc)?;
+        Ok(Self {
+            phc: phc.to_owned(),
+            pepper: None,
+        })
+    }
+
+    pub(super) fn new(params: &Params, salt: &[u8], hash: &[u8], pepper: String) -> Option<Self> {
+        let phc = PasswordHash {
+            algorithm: ARGON2ID_IDENT,
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(params).ok()?,
+            salt: Some(Salt::new(salt).ok()?),
+            hash: Some(Output::new(hash).ok()?),
+        };
+        Some(Self {
+            phc: phc.to_string(),
+            pepper: Some(pepper),
+        })
+    }
+
+    pub(super) fn parse(&self) -> Option<Parsed> {
+        parse(&self.phc).ok()
+    }
+}
+
+impl std::fmt::Debug for StoredPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "StoredPassword([secret], pepper {:?})", self.pepper)
+    }
+}
+
+impl Parsed {
+    /// Whether any cost is below what is asked for now (PWD-06).
+    pub(super) fn is_weaker_than(&self, wanted: &PasswordParameters) -> bool {
+        self.params.m_cost() < wanted.memory_kib
+            || self.params.t_cost() < wanted.passes
+            || self.params.p_cost() < wanted.lanes
+            || self.version != Version::V0x13
+    }
+}
+
+fn parse(phc: &str) -> Result<Parsed, PhcError> {
+    let parsed = PasswordHash::new(phc).map_err(|_| PhcError::Malformed)?;
+    if parsed.algorithm != ARGON2ID_IDENT {
+        return Err(PhcError::Malformed);
+    }
+    // Without `v=` it is the first version of the algorithm (reference implementation).
+    let version = parsed.version.map_or(Ok(Version::V0x10), Version::try_from);
+    let params = Params::try_from(&parsed).map_err(|_| PhcError::Parameters)?;
+    if params.m_cost() > MAX_MEMORY_KIB || params.t_cost() > MAX_PASSES || params.p_cost() > MAX_LANES {
+        return Err(PhcError::Parameters);
+    }
+    let salt = parsed.salt.ok_or(PhcError::Malformed)?;
+    let hash = parsed.hash.ok_or(PhcError::Malformed)?;
+    if salt.len() < MIN_BYTES || hash.len() < MIN_BYTES {
+        return Err(PhcError::Malformed);
+    }
+    Ok(Parsed {
+        params,
+        version: version.map_err(|_| PhcError::Parameters)?,
+        salt: salt.to_vec(),
+        hash: hash.as_bytes().to_vec(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$\
+                        PdSSpUTtWMGRjJ8xJsfRMqoZB1LDe4Kb1SSvYVtTvFs";
+
+    #[test]
+    fn a_good_string_is_taken() {
+        let parsed = parse(GOOD).unwrap();
+        assert_eq!((parsed.params.m_cost(), parsed.params.t_cost()), (19_456, 2));
+        assert!(!parsed.is_weaker_than(&PasswordParameters::default()));
+        let raised = PasswordParameters {
+            passes: 3,
+            ..PasswordParameters::default()
+        };
+        assert!(parsed.is_weaker_than(&raised));
+    }
+
+    #[test]
+    fn other_algorithms_missing_parts_and_absurd_costs_are_refused() {
+        for bad in [
+            "",
+            "hunter2",
+            "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW",
+            &GOOD.replace("argon2id", "argon2i"),
+            &GOOD.replace("argon2id", "argon2d"),
+            "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA",
+            &GOOD.replace("m=19456", "m=4294967295"),
+            &GOOD.replace("m=19456", "m=1048576"),
+            &GOOD.replace("t=2", "t=1000"),
+            &GOOD.replace("t=2", "t=0"),
+            &GOOD.replace("v=19", "v=7"),
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

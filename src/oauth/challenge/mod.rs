@@ -1,0 +1,14 @@
+//! Login of a first-party app without a browser (draft-ietf-oauth-first-party-apps, design 4.4).
+//!
+//! * [`pending`] is a login under way: what it is pinned to and what was presented so far;
+//! * [`endpoint`] takes one step of it;
+//! * [`grant`] turns proven factors into a session and a code.
+//!
+//! From a stranger's device nothing is judged before all factors are there, so nobody learns which of them was wrong. It
+//! must never look at a credential from a client that is not the operator's own.
+
+mod endpoint;
+mod grant;
+mod pending;
+
+pub(super) use pending::Pending;

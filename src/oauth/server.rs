@@ -1,0 +1,139 @@
+//! The services an endpoint of the authorization server needs, together.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use super::access_token::Verifier;
+use super::challenge::Pending;
+use super::clients::Clients;
+use super::dpop::{Dpop, Place, Proof, ProofRequest};
+use super::error;
+pub use super::parameters::{FormError, Parameters};
+use super::replay::Replay;
+use super::settings::Settings;
+use crate::answer::OauthError;
+use crate::base::{Clock, Connection, Entropy, Timestamp};
+use crate::identity::{Logins, Sessions, Settings as IdentitySettings};
+use crate::keys::Keyring;
+use crate::store::{Batch, Db, Ephemeral, StoreError};
+
+/// What an authorization server is built from.
+pub struct Services {
+    /// What the configuration says.
+    pub settings: Settings,
+    /// What it says about sessions.
+    pub identity: IdentitySettings,
+    /// The registered clients.
+    pub clients: Arc<Clients>,
+    /// The judge of logins.
+    pub logins: Arc<Logins>,
+    /// The sessions.
+    pub sessions: Arc<Sessions>,
+    /// The verifier of access tokens.
+    pub verifier: Arc<Verifier>,
+    /// The verifier of DPoP proofs.
+    pub dpop: Arc<Dpop>,
+    /// The memory of what was used.
+    pub replay: Arc<Replay>,
+    /// The keys.
+    pub keyring: Arc<Keyring>,
+    /// The store.
+    pub db: Db,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where randomness comes from.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// The authorization server.
+pub struct AuthorizationServer {
+    pub(super) services: Services,
+    /// Logins under way, by the SHA-256 of their `auth_session`.
+    pub(super) pending: Ephemeral<Pending>,
+}
+
+/// A request to one of its endpoints.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The raw path of the request target.
+    pub path: &'a str,
+    /// The connection it came over.
+    pub connection: &'a Connection,
+    /// The form in the body.
+    pub parameters: Parameters,
+}
+
+impl AuthorizationServer {
+    /// Over `services`.
+    #[must_use]
+    pub fn new(services: Services) -> Self {
+        Self {
+            pending: Ephemeral::new(services.settings.challenge_capacity),
+            services,
+        }
+    }
+
+    /// What the configuration says.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.services.settings
+    }
+
+    /// The keys.
+    #[must_use]
+    pub fn keyring(&self) -> &Keyring {
+        &self.services.keyring
+    }
+
+    /// A nonce for the answer's `DPoP-Nonce` header, where nonces are in use.
+    #[must_use]
+    pub fn nonce_to_give(&self) -> Option<String> {
+        let dpop = &self.services.dpop;
+        dpop.gives_nonces().then(|| dpop.fresh_nonce(self.now()))
+    }
+
+    /// Removes codes, refresh tokens and used proofs whose time is over; a job calls it every minute.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn sweep(&self) -> Result<(), StoreError> {
+        let now = self.now();
+        let mut batch = Batch::new();
+        batch.run(
+            "DELETE FROM authorization_code WHERE expires_at < $1",
+            vec![now.minus(super::code::USED_KEPT).into()],
+        );
+        batch.run(
+            "DELETE FROM refresh_token WHERE expires_at < $1",
+            vec![now.into()],
+        );
+        self.services.db.commit(batch).await?;
+        self.services.replay.sweep(now).await
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.services.clock.now()
+    }
+
+    pub(super) fn entropy(&self) -> &dyn Entropy {
+        self.services.entropy.as_ref()
+    }
+
+    /// Proof of the key that tokens will be bound to.
+    pub(super) async fn prove(&self, request: &Request<'_>, place: Place) -> Result<Proof, OauthError> {
+        let proof = ProofRequest {
+            headers: request.headers,
+            method: "POST",
+            door: request.connection.door,
+            path: request.path,
+            access_token: None,
+            expected_key: None,
+            place,
+            now: self.now(),
+        };
+        self.services.dpop.verify(proof).await.map_err(error::dpop)
+    }
+}
