@@ -121,7 +121,16 @@ impl Conversation {
 
     /// The same for any head; HTTP/1 gets its `Host`.
     pub(super) async fn send(&mut self, request: http::request::Builder) -> Result<Received, String> {
-        let mut request = request.body(Full::default()).unwrap();
+        self.send_with(request, Bytes::new()).await
+    }
+
+    /// The same with a body.
+    pub(super) async fn send_with(
+        &mut self,
+        request: http::request::Builder,
+        body: Bytes,
+    ) -> Result<Received, String> {
+        let mut request = request.body(Full::new(body)).unwrap();
         let response = match &mut self.sender {
             Sender::One(sender) => {
                 request.headers_mut().insert("host", "localhost".parse().unwrap());

@@ -17,7 +17,8 @@ use tokio::sync::{Notify, mpsc};
 
 use super::certificates::Authority;
 
-/// What stands behind the test's doors. `/hold` waits until it is let go, `/panic` panics, anything else answers at once.
+/// What stands behind the test's doors. `/hold` waits until it is let go, `/panic` panics, `/echo` answers the request's
+/// body, anything else answers its path.
 pub(super) struct Behind {
     /// The facts of the connections that requests came over.
     pub(super) seen: Mutex<Vec<Arc<Connection>>>,
@@ -40,16 +41,21 @@ impl Serve for Behind {
         self.begun.send(path.clone()).unwrap();
         let (release, ended) = (Arc::clone(&self.release), self.ended.clone());
         Box::pin(async move {
+            let mut answer = path.clone();
             match path.as_str() {
+                "/echo" => {
+                    let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
+                    answer = String::from_utf8(body.to_vec()).unwrap();
+                }
                 "/hold" => release.notified().await,
                 "/panic" => panic!("as asked"),
                 _ => {}
             }
-            ended.send(path.clone()).unwrap();
+            ended.send(path).unwrap();
             Response::builder()
                 .header("server", "secret/1.0")
                 .header("x-powered-by", "secret")
-                .body(Body::from(path))
+                .body(Body::from(answer))
                 .unwrap()
         })
     }
@@ -58,6 +64,8 @@ impl Serve for Behind {
 /// A door that is open.
 pub(super) struct Opened {
     pub(super) address: SocketAddr,
+    /// All of them.
+    pub(super) addresses: Vec<SocketAddr>,
     pub(super) authority: Authority,
     pub(super) edge: Arc<Edge>,
     pub(super) metrics: Metrics,
@@ -91,6 +99,7 @@ pub(super) fn prepare(door: Door, clients: &ClientAuthentication, limits: Limits
     });
     let opened = Opened {
         address: listener.addresses()[0],
+        addresses: listener.addresses().to_vec(),
         authority,
         edge,
         metrics,

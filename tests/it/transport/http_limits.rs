@@ -6,10 +6,11 @@ use countersign::base::Door;
 use countersign::base::limits::{HEADER_BYTES, URI_BYTES};
 use countersign::edge::{ClientAuthentication, Limits};
 use http::{Method, Request, StatusCode};
+use http_body_util::Full;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
-use super::client::{Client, Received};
+use super::client::{Client, Received, Sender};
 use super::gateway::{open, public};
 
 fn code(received: &Received) -> String {
@@ -132,7 +133,62 @@ async fn a_client_that_hangs_up_does_not_stop_its_request() {
             tokio::task::yield_now().await;
         }
         opened.behind.release.notify_one();
-        assert_eq!(opened.ended.recv().await.unwrap(), "/hold");
+        let ended = tokio::time::timeout(Duration::from_secs(20), opened.ended.recv()).await;
+        assert_eq!(ended.unwrap().unwrap(), "/hold", "{protocol}");
+    }
+}
+
+/// H2-03
+#[tokio::test]
+async fn resetting_streams_does_not_start_more_work_than_may_run() {
+    let limits = Limits {
+        streams: 2,
+        ..Limits::default()
+    };
+    let mut opened = open(Door::Public, &ClientAuthentication::None, limits);
+    let client = Client::new(&opened.authority, None, &["h2"]);
+    let conversation = client.open(opened.address).await.unwrap();
+    let Sender::Two(sender) = conversation.sender else {
+        panic!("HTTP/2 was negotiated");
+    };
+    let ask = |path: &'static str| {
+        let mut sender = sender.clone();
+        let request = Request::get(format!("https://localhost{path}"));
+        tokio::spawn(async move { sender.send_request(request.body(Full::default()).unwrap()).await })
+    };
+    for _ in 0..2 {
+        let asking = ask("/hold");
+        assert_eq!(opened.begun.recv().await.unwrap(), "/hold");
+        asking.abort();
+    }
+    let third = ask("/third");
+    for _ in 0..500 {
+        tokio::task::yield_now().await;
+    }
+    opened.behind.release.notify_one();
+    assert_eq!(opened.begun.recv().await.unwrap(), "/third");
+    assert_eq!(
+        opened.ended.try_recv().unwrap(),
+        "/hold",
+        "the third began before one of the first two had ended"
+    );
+    assert_eq!(third.await.unwrap().unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_body_passes_whole_at_every_address() {
+    let opened = public();
+    let body = "0123456789abcdef".repeat(16 * 1024);
+    for address in &opened.addresses {
+        for (protocol, target) in [("http/1.1", "/echo"), ("h2", "https://localhost/echo")] {
+            let client = Client::new(&opened.authority, None, &[protocol]);
+            let mut conversation = client.open(*address).await.unwrap();
+            let received = conversation
+                .send_with(Request::post(target), body.clone().into())
+                .await
+                .unwrap();
+            assert!(received.body == body, "{address} {protocol}");
+        }
     }
 }
 
