@@ -36,7 +36,7 @@ pub enum Authentication {
     #[default]
     None,
     /// `private_key_jwt` (RFC 7523) with a key registered for this client; its JWK should have a `kid`.
-    PrivateKeyJwt(ClientKey),
+    PrivateKeyJwt(Box<ClientKey>),
 }
 
 /// Collects what a [`Client`] needs: the gateway's URL and CA, the client id and a key.

@@ -41,6 +41,7 @@ pub enum BuildError {
 /// to be given.
 pub struct VerifierBuilder {
     gateway_url: String,
+    #[cfg(feature = "fetch")]
     ca: Option<Vec<u8>>,
     fetcher: Option<Arc<dyn FetchKeys>>,
     trust_domain: Option<String>,
@@ -58,6 +59,7 @@ impl VerifierBuilder {
     pub(crate) fn new(gateway_url: String) -> Self {
         Self {
             gateway_url,
+            #[cfg(feature = "fetch")]
             ca: None,
             fetcher: None,
             trust_domain: None,
