@@ -45,7 +45,7 @@ impl GatewayKeys {
 /// A key that signs messages and can be trusted now.
 fn message_key(object: &Map<String, Value>) -> Option<(String, PublicKey)> {
     let text = |name: &str| object.get(name).and_then(Value::as_str);
-    let trusted = text("status").is_none_or(|status| matches!(status, "pre-active" | "active" | "retiring"));
+    let trusted = text("state").is_none_or(|state| matches!(state, "pre-active" | "active" | "retiring"));
     if text("purpose") != Some("message") || !trusted {
         return None;
     }

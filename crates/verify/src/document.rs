@@ -96,7 +96,7 @@ fn usable(object: &Map<String, Value>, purpose: Purpose) -> Option<(String, Publ
         Purpose::Message => text("purpose") == Some(purpose.name()),
         Purpose::Txn => text("purpose").is_none_or(|named| named == purpose.name()),
     };
-    let trusted = text("status").is_none_or(|status| matches!(status, "pre-active" | "active" | "retiring"));
+    let trusted = text("state").is_none_or(|state| matches!(state, "pre-active" | "active" | "retiring"));
     if !for_purpose || !trusted {
         return None;
     }
@@ -150,7 +150,7 @@ mod tests {
             key(
                 KeyKind::Ed25519,
                 "leaked",
-                &[message.clone(), ("status", "compromised".into())],
+                &[message.clone(), ("state", "compromised".into())],
             ),
             key(KeyKind::Ed25519, "enc", &[message.clone(), ("use", "enc".into())]),
             key(KeyKind::Ed25519, "other-alg", &[message, ("alg", "ES256".into())]),

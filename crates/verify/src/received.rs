@@ -21,8 +21,8 @@ pub(crate) struct Received<'r> {
     pub(crate) original_host: String,
     /// The value of `Content-Digest`, as it was sent.
     pub(crate) content_digest: Option<&'r str>,
-    /// The key within the quotes.
-    pub(crate) idempotency_key: Option<String>,
+    /// The value of `Idempotency-Key`, as it was sent.
+    idempotency_key: Option<&'r str>,
 }
 
 /// A borrowed view of `parts`, as signatures see it. `scheme` is that of the connection, which a server's request line
@@ -58,10 +58,13 @@ impl<'r> Received<'r> {
             txn_token: once(headers, TXN_TOKEN)?.ok_or(Refusal::HeaderMissing(TXN_TOKEN))?,
             original_host: forwarded::host(forwarded).ok_or(Refusal::HeaderMalformed("forwarded"))?,
             content_digest: once(headers, CONTENT_DIGEST)?,
-            idempotency_key: once(headers, IDEMPOTENCY_KEY)?
-                .map(|value| text_item(value).ok_or(Refusal::HeaderMalformed(IDEMPOTENCY_KEY)))
-                .transpose()?,
+            idempotency_key: once(headers, IDEMPOTENCY_KEY)?,
         })
+    }
+
+    /// The idempotency key within its quotes; `None` when there is no key in the form of its standard.
+    pub(crate) fn idempotency_key(&self) -> Option<String> {
+        text_item(self.idempotency_key?)
     }
 
     /// The request as the client sent it to the gateway: same method, path and query, but the gateway's host.

@@ -59,9 +59,6 @@ pub enum Refusal {
     /// The gateway's signature does not verify.
     #[error("the gateway's signature is not good: {0}")]
     SignatureInvalid(VerifyError),
-    /// There is a body without `Content-Digest`.
-    #[error("the body has no Content-Digest")]
-    DigestMissing,
     /// `Content-Digest` does not vouch for the body.
     #[error("the body is not the one that was signed: {0}")]
     DigestRefused(DigestError),
@@ -155,7 +152,6 @@ impl Refusal {
             Self::KeyUnknown { .. } => "key-unknown",
             Self::KeysUnavailable(_) => "keys-unavailable",
             Self::SignatureInvalid(_) => "signature-invalid",
-            Self::DigestMissing => "digest-missing",
             Self::DigestRefused(_) => "digest-refused",
             Self::TokenInvalid(_) => "token-invalid",
             Self::TokenKeyMissing => "token-key-missing",
@@ -192,7 +188,6 @@ impl Refusal {
             | Self::HeaderRepeated(_)
             | Self::HeaderMalformed(_)
             | Self::SignaturesMalformed(_)
-            | Self::DigestMissing
             | Self::DigestRefused(_)
             | Self::BodyBroken => StatusCode::BAD_REQUEST,
             Self::AuthorityForeign(_) => StatusCode::MISDIRECTED_REQUEST,
@@ -236,7 +231,7 @@ impl Refusal {
             Self::KeysUnavailable(_) => {
                 "Check the gateway's URL, its CA and the way to it; the next request tries again."
             }
-            Self::DigestMissing | Self::DigestRefused(_) => {
+            Self::DigestRefused(_) => {
                 "Verify exactly the bytes that arrived, before any decoding; if they are, a hop changed the body."
             }
             Self::TokenInvalid(_)

@@ -1,9 +1,9 @@
 //! The Txn-Token (draft-ietf-oauth-transaction-tokens; design 4.7): who, what and why, in the gateway's words.
 
 use countersign_intent::{Intent, IntentDigest};
-use countersign_jose::PublicKey;
 use countersign_jose::jwk::Jwk;
 use countersign_jose::jws::{self, Header};
+use countersign_jose::{PublicKey, base64url, sha256};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -40,14 +40,14 @@ pub(crate) struct TransactionContext {
     pub(crate) upstream: String,
     method: String,
     path: String,
-    content_digest: Option<String>,
+    content_digest: String,
     intent_digest: Option<IntentDigest>,
     intent: Option<Value>,
     pub(crate) approval: Option<Approval>,
     pub(crate) exemption: Option<String>,
     pub(crate) mandate: Option<Value>,
     pub(crate) policy_version: Option<String>,
-    idempotency_key: Option<String>,
+    pub(crate) idempotency_key: Option<String>,
 }
 
 /// Who asked, and how they logged in.
@@ -106,19 +106,21 @@ impl Claims {
         Ok(())
     }
 
-    /// Checks that the token was issued for exactly this request.
-    pub(crate) fn fits(&self, received: &Received<'_>) -> Result<(), Refusal> {
+    /// Checks that the token was issued for exactly this request and body. A key that the token does not name is one that the
+    /// gateway gives no meaning to.
+    pub(crate) fn fits(&self, received: &Received<'_>, body: &[u8]) -> Result<(), Refusal> {
         let context = &self.tctx;
+        let key = &context.idempotency_key;
         let same = [
             ("method", context.method == received.request.method),
             ("path", context.path == received.request.path),
             (
                 "content_digest",
-                context.content_digest.as_deref() == received.content_digest,
+                context.content_digest == base64url(sha256(body)),
             ),
             (
                 "idempotency_key",
-                context.idempotency_key == received.idempotency_key,
+                key.is_none() || *key == received.idempotency_key(),
             ),
         ];
         match same.into_iter().find(|(_, same)| !same) {

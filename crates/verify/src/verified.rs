@@ -43,9 +43,9 @@ pub struct Verified {
     pub mandate: Option<Value>,
     /// The version of the policy that let the request pass.
     pub policy_version: Option<String>,
-    /// The client's `Idempotency-Key`, without its quotes.
+    /// The client's `Idempotency-Key`, without its quotes, on routes that want one.
     pub idempotency_key: Option<String>,
-    /// `Content-Digest` as it was sent, recomputed here; absent when there is no body.
+    /// `Content-Digest` as it was sent, recomputed here; absent where the client did not sign its body.
     pub content_digest: Option<String>,
     /// The host under which the client called the gateway.
     pub original_host: String,

@@ -86,7 +86,7 @@ impl Verifier {
         let signatures = Signatures::parse(request.headers)?;
         let forwarded = shared.verify_signature(&received, &signatures, now).await?;
         verify_body(&received, body)?;
-        let claims = shared.verify_token(&received, now).await?;
+        let claims = shared.verify_token(&received, body, now).await?;
         let intent = claims.intent()?;
         let evidence = shared.evidence(&received, &signatures, &claims, forwarded.created)?;
         shared.nonces.insert(forwarded.keyid, forwarded.nonce, now)?;
@@ -120,12 +120,12 @@ impl Shared {
         Ok(claimed)
     }
 
-    async fn verify_token(&self, received: &Received<'_>, now: i64) -> Result<Claims, Refusal> {
+    async fn verify_token(&self, received: &Received<'_>, body: &[u8], now: i64) -> Result<Claims, Refusal> {
         let keyid = txn_token::keyid(received.txn_token)?;
         let key = self.txn_keys.find(&keyid, now).await?;
         let claims = Claims::verify(received.txn_token, &key)?;
         claims.check(&self.rules.issuer, &self.rules.trust_domain, now)?;
-        claims.fits(received)?;
+        claims.fits(received, body)?;
         Ok(claims)
     }
 
@@ -158,12 +158,12 @@ impl Shared {
     }
 }
 
-/// The digest is compared with the bytes at hand; that it is signed alone proves nothing (RFC 9421, section 7.2.8).
+/// The digest is compared with the bytes at hand; that it is signed alone proves nothing (RFC 9421, section 7.2.8). Without
+/// `Content-Digest` it is the Txn-Token that says which body belongs to the request.
 fn verify_body(received: &Received<'_>, body: &[u8]) -> Result<(), Refusal> {
     match received.content_digest {
         Some(_) => verify_content_digest(received.request.headers, body).map_err(Refusal::DigestRefused),
-        None if body.is_empty() => Ok(()),
-        None => Err(Refusal::DigestMissing),
+        None => Ok(()),
     }
 }
 
@@ -193,7 +193,7 @@ fn verified(
         exemption: claims.tctx.exemption,
         mandate: claims.tctx.mandate,
         policy_version: claims.tctx.policy_version,
-        idempotency_key: received.idempotency_key,
+        idempotency_key: claims.tctx.idempotency_key,
         content_digest: received.content_digest.map(str::to_owned),
         original_host: received.original_host,
         evidence,

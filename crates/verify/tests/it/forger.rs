@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use countersign_intent::{Draft, Intent};
 use countersign_jose::jwk::Jwk;
-use countersign_jose::{KeyKind, PrivateKey, base64url, jws};
+use countersign_jose::{KeyKind, PrivateKey, base64url, jws, sha256};
 use countersign_signatures::digest::{DigestAlgorithm, content_digest};
 use countersign_signatures::{Algorithm, Component, Parameters, Request, sign};
 use countersign_verify::{Clock, FetchError, Fetched, Refusal, Verified, Verifier, VerifierBuilder};
@@ -211,8 +211,8 @@ impl<'g> Forwarded<'g> {
                     "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into(),
                 ),
             ],
+            claims: claims(&base64url(sha256(&body))),
             body,
-            claims: claims(&digest),
             token_type: "txntoken+jwt",
             token_header: [("kid".to_owned(), Value::from("t1"))].into_iter().collect(),
             token_key: &gateway.txn,
@@ -240,10 +240,11 @@ impl<'g> Forwarded<'g> {
         self.headers
             .retain(|(name, _)| matches!(*name, "forwarded" | "traceparent"));
         let context = self.claims["tctx"].as_object_mut().unwrap();
-        for member in ["content_digest", "idempotency_key", "intent", "intent_digest"] {
+        for member in ["idempotency_key", "intent", "intent_digest"] {
             context.remove(member);
         }
         context.insert("method".into(), "GET".into());
+        context.insert("content_digest".into(), base64url(sha256(b"")).into());
         self
     }
 
@@ -313,7 +314,7 @@ impl<'g> Forwarded<'g> {
     /// The client's signatures, under the labels that the gateway gives them.
     fn sign_by_client(&self, parts: &mut Parts) {
         if self.method == "POST" {
-            let components = [Component::derived("@method"), Component::field("content-digest")];
+            let components = [Component::derived("@method"), Component::derived("@target-uri")];
             let parameters = Parameters {
                 created: Some(NOW),
                 tag: Some("fapi-2-request".into()),
@@ -419,7 +420,7 @@ pub(crate) fn put(
     signed.members.append_to(&mut parts.headers).unwrap();
 }
 
-fn claims(digest: &str) -> Value {
+fn claims(body_digest: &str) -> Value {
     json!({
         "iss": GATEWAY,
         "aud": "bank",
@@ -433,7 +434,7 @@ fn claims(digest: &str) -> Value {
             "upstream": "bank",
             "method": "POST",
             "path": "/payments",
-            "content_digest": digest,
+            "content_digest": body_digest,
             "intent_digest": intent().digest(),
             "intent": intent().to_json(),
             "approval": {"id": "apr-1", "factor": "passkey", "at": NOW - 30},

@@ -174,7 +174,7 @@ async fn a_revoked_key_ends_with_the_document_that_named_it() {
     gateway.publish(
         &gateway.message,
         "m1",
-        &[("purpose", "message".into()), ("status", "compromised".into())],
+        &[("purpose", "message".into()), ("state", "compromised".into())],
     );
     let next = PrivateKey::generate(KeyKind::Ed25519).unwrap().key;
     gateway.publish(&next, "m2", &[("purpose", "message".into())]);

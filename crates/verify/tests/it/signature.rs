@@ -287,11 +287,11 @@ async fn a_key_whose_time_is_over_counts_no_more() {
             Some("key-unknown"),
         ),
         (
-            [("purpose", "message".into()), ("status", "compromised".into())],
+            [("purpose", "message".into()), ("state", "compromised".into())],
             Some("key-unknown"),
         ),
         (
-            [("purpose", "message".into()), ("status", "retiring".into())],
+            [("purpose", "message".into()), ("state", "retiring".into())],
             None,
         ),
     ] {
@@ -338,8 +338,6 @@ async fn headers_that_stand_once_stand_once() {
     for (name, value) in [
         ("forwarded", "for=192.0.2.1"),
         ("forwarded", "host=pay.example, host=evil.example"),
-        ("idempotency-key", "key-1"),
-        ("idempotency-key", "\"key-1\";v=1"),
     ] {
         let forwarded = gateway.payment().with(|request| {
             request.headers.retain(|(present, _)| *present != name);
@@ -378,19 +376,11 @@ async fn the_body_has_to_be_the_signed_one() {
         let refusal = gateway.verifier().verify(&parts, &changed).await.unwrap_err();
         assert_eq!(refusal.name(), "digest-refused");
     }
-    let bare = gateway
-        .payment()
-        .read()
-        .with(|request| request.body = Bytes::from_static(b"smuggled"));
-    assert_eq!(gateway.refusal(bare).await, "digest-missing");
     for value in ["md5=:1B2M2Y8AsgTpgAmY7PhCfg==:", "sha-256=1"] {
-        let weak = gateway
-            .payment()
-            .claim("/tctx/content_digest", value)
-            .with(|request| {
-                request.headers.retain(|(name, _)| *name != "content-digest");
-                request.headers.push(("content-digest", value.to_owned()));
-            });
+        let weak = gateway.payment().with(|request| {
+            request.headers.retain(|(name, _)| *name != "content-digest");
+            request.headers.push(("content-digest", value.to_owned()));
+        });
         assert_eq!(gateway.refusal(weak).await, "digest-refused");
     }
 }

@@ -184,17 +184,62 @@ async fn a_token_for_another_request_is_refused() {
                 "sha-256=:AAAA:".into(),
                 other("content_digest"),
             ),
-            ("/tctx/content_digest", Value::Null, other("content_digest")),
+            (
+                "/tctx/content_digest",
+                Value::Null,
+                Refusal::TokenInvalid(JwsError::Malformed),
+            ),
             ("/tctx/idempotency_key", "key-2".into(), other("idempotency_key")),
             (
                 "/tctx/idempotency_key",
                 "\"key-1\"".into(),
                 other("idempotency_key"),
             ),
-            ("/tctx/idempotency_key", Value::Null, other("idempotency_key")),
         ],
     )
     .await;
+}
+
+/// The key of a payment is one plain String, and the one the token names.
+#[tokio::test]
+async fn the_idempotency_key_is_the_one_the_token_names() {
+    let gateway = Gateway::new();
+    for value in [
+        "key-1",
+        "\"key-1\";v=1",
+        "\"key-2\"",
+        "\"\"",
+        "\"key-1\", \"key-1\"",
+    ] {
+        let forwarded = gateway.payment().with(|request| {
+            request.headers.retain(|(name, _)| *name != "idempotency-key");
+            request.headers.push(("idempotency-key", value.to_owned()));
+        });
+        assert_eq!(
+            gateway.judge(forwarded).await.unwrap_err(),
+            Refusal::TokenOtherRequest("idempotency_key"),
+            "{value}"
+        );
+    }
+    let unused = gateway.payment().claim("/tctx/idempotency_key", Value::Null);
+    assert_eq!(gateway.judge(unused).await.unwrap().idempotency_key, None);
+}
+
+/// Where the client did not send `Content-Digest`, the token says which body belongs to the request.
+#[tokio::test]
+async fn a_body_without_content_digest_is_held_to_the_token() {
+    let gateway = Gateway::new();
+    let unsigned = |body: &'static [u8]| {
+        gateway.payment().with(|request| {
+            request.headers.retain(|(name, _)| *name != "content-digest");
+            if !body.is_empty() {
+                request.body = body.into();
+            }
+        })
+    };
+    gateway.judge(unsigned(b"")).await.unwrap();
+    let refusal = gateway.judge(unsigned(b"smuggled")).await.unwrap_err();
+    assert_eq!(refusal, Refusal::TokenOtherRequest("content_digest"));
 }
 
 /// One cent more is another intent (design 1.2).
