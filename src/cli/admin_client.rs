@@ -18,6 +18,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use super::console::CliError;
 use crate::config::{self, PublicUrl};
 
 /// How long one call may take, connecting included.
@@ -210,13 +211,11 @@ impl AdminConnection {
     }
 }
 
-impl ClientError {
-    /// As one JSON object, for `--json`.
-    #[must_use]
-    pub fn to_json(&self) -> Value {
-        match self {
-            Self::Refused { problem, .. } => problem.clone(),
-            Self::Usage(_) | Self::Unreachable { .. } => serde_json::json!({ "title": self.to_string() }),
+impl From<ClientError> for CliError {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Usage(cause) => Self::Usage(cause),
+            other => Self::failed(other),
         }
     }
 }

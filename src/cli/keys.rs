@@ -1,13 +1,11 @@
 //! `countersign keys`: the life of the gateway's keys, through its admin API (design 8).
 
-use std::io::{self, Write};
-use std::process::ExitCode;
-
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::admin_client::{AdminClient, AdminConnection, ClientError};
+use super::console::{CliError, Console};
 use crate::keys::Purpose;
 
 /// The arguments of `countersign keys`.
@@ -17,9 +15,6 @@ pub struct KeysArgs {
     command: KeysCommand,
     #[command(flatten)]
     connection: AdminConnection,
-    /// Write one JSON object instead of text
-    #[arg(long, global = true)]
-    json: bool,
 }
 
 #[derive(Subcommand, Debug)]
@@ -45,30 +40,24 @@ enum KeysCommand {
     },
 }
 
-/// Exit 0 when it is done, 1 when the gateway refused or cannot be reached, 2 when the flags cannot be used.
-pub async fn run(args: &KeysArgs, out: &mut dyn Write, errors: &mut dyn Write) -> ExitCode {
-    let (written, code) = match call(args).await {
-        Ok(answer) if args.json => (writeln!(out, "{answer}"), 0),
-        Ok(answer) => (tell(&args.command, &answer, out), 0),
-        Err(error) => {
-            let written = if args.json {
-                writeln!(out, "{}", error.to_json())
-            } else {
-                writeln!(errors, "{error}")
-            };
-            (
-                written,
-                if matches!(error, ClientError::Usage(_)) {
-                    2
-                } else {
-                    1
-                },
-            )
+/// Runs `keys`.
+///
+/// # Errors
+/// [`CliError::Usage`] when the flags cannot be used, [`CliError::Failed`] when the gateway refused or cannot be reached;
+/// with `--json` the console has told the refusal as a problem document (RFC 9457).
+pub async fn run(args: &KeysArgs, console: &mut Console<'_>) -> Result<(), CliError> {
+    match call(args).await {
+        Ok(answer) => {
+            console.document(&answer)?;
+            tell(&args.command, &answer, console)
         }
-    };
-    // A reader that hangs up early (`| head`) does not undo what was done.
-    drop(written);
-    ExitCode::from(code)
+        Err(error) => {
+            if let ClientError::Refused { problem, .. } = &error {
+                console.document(problem)?;
+            }
+            Err(error.into())
+        }
+    }
 }
 
 fn purposes() -> PossibleValuesParser {
@@ -91,15 +80,15 @@ async fn call(args: &KeysArgs) -> Result<Value, ClientError> {
     }
 }
 
-fn tell(command: &KeysCommand, answer: &Value, out: &mut dyn Write) -> io::Result<()> {
+fn tell(command: &KeysCommand, answer: &Value, console: &mut Console<'_>) -> Result<(), CliError> {
     match command {
-        KeysCommand::List => tell_list(answer, out),
-        KeysCommand::Rotate { dry_run, .. } => tell_rotation(answer, *dry_run, out),
-        KeysCommand::Revoke { .. } => tell_revocation(answer, out),
+        KeysCommand::List => tell_list(answer, console),
+        KeysCommand::Rotate { dry_run, .. } => tell_rotation(answer, *dry_run, console),
+        KeysCommand::Revoke { .. } => tell_revocation(answer, console),
     }
 }
 
-fn tell_list(answer: &Value, out: &mut dyn Write) -> io::Result<()> {
+fn tell_list(answer: &Value, console: &mut Console<'_>) -> Result<(), CliError> {
     let keys = answer
         .get("keys")
         .and_then(Value::as_array)
@@ -111,21 +100,19 @@ fn tell_list(answer: &Value, out: &mut dyn Write) -> io::Result<()> {
         .max()
         .unwrap_or(0)
         .max(3);
-    writeln!(
-        out,
+    console.line(format_args!(
         "{:<8} {:<11} {:<9} {:<width$} SINCE",
         "PURPOSE", "STATE", "ALGORITHM", "KEY"
-    )?;
+    ))?;
     for key in keys {
-        writeln!(
-            out,
+        console.line(format_args!(
             "{:<8} {:<11} {:<9} {:<width$} {}",
             text(key, "purpose"),
             text(key, "state"),
             text(key, "algorithm"),
             text(key, "kid"),
             since(key),
-        )?;
+        ))?;
     }
     Ok(())
 }
@@ -145,33 +132,30 @@ fn since(key: &Value) -> String {
     }
 }
 
-fn tell_rotation(answer: &Value, dry_run: bool, out: &mut dyn Write) -> io::Result<()> {
+fn tell_rotation(answer: &Value, dry_run: bool, console: &mut Console<'_>) -> Result<(), CliError> {
     let (purpose, active) = (text(answer, "purpose"), text(answer, "active"));
     let would = if dry_run { "would sign" } else { "signs" };
     let next = answer.get("next").and_then(Value::as_str).unwrap_or("a new key");
-    writeln!(
-        out,
+    console.line(format_args!(
         "{purpose}: {next} {would} from {}",
         text(answer, "active_at")
-    )?;
-    writeln!(
-        out,
+    ))?;
+    console.line(format_args!(
         "  what {active} signed is accepted until {}",
         text(answer, "old_verifies_until")
-    )?;
+    ))?;
     if dry_run {
-        writeln!(out, "  nothing was changed")?;
+        console.line(format_args!("  nothing was changed"))?;
     }
     Ok(())
 }
 
-fn tell_revocation(answer: &Value, out: &mut dyn Write) -> io::Result<()> {
+fn tell_revocation(answer: &Value, console: &mut Console<'_>) -> Result<(), CliError> {
     let (revoked, purpose) = (text(answer, "revoked"), text(answer, "purpose"));
-    writeln!(
-        out,
+    console.line(format_args!(
         "{purpose}: {revoked} is revoked, nothing it signed is accepted any more"
-    )?;
-    writeln!(out, "  {} signs", text(answer, "active"))
+    ))?;
+    console.line(format_args!("  {} signs", text(answer, "active")))
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {

@@ -10,8 +10,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::*;
-use crate::base::SystemEntropy;
+use crate::base::{SystemEntropy, Timestamp};
+use crate::cli::console::{CliError, Console};
 use crate::cli::{certs, init};
+use crate::config::{self, SecretRef};
 
 fn now() -> Timestamp {
     Timestamp::from_seconds(1_790_000_000)

@@ -1,15 +1,13 @@
-//! `countersign check`: everything that would keep the gateway from starting, or from lasting, told at once.
-
-mod certificate;
+//! The command: what it reads, what it checks, and what it says.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use self::certificate::{check_pair, check_trust_anchors};
-use super::console::{CliError, Console};
+use super::certificate::{check_pair, check_trust_anchors};
 use crate::base::Timestamp;
+use crate::cli::console::{CliError, Console};
 use crate::config::{self, Config, Faults, SecretRef, Warning};
 use crate::keys::read_kek;
 use crate::policy::{Bundle, Tables, prove};
@@ -205,6 +203,3 @@ fn fault_document(fault: &Warning) -> Value {
         "remedy": fault.remedy,
     })
 }
-
-#[cfg(test)]
-mod tests;
