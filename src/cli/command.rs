@@ -60,13 +60,15 @@ fn run(command: &Command, console: &mut Console<'_>) -> Result<ExitCode, CliErro
         Command::Check(args) => check::run(args, &[], now, console)?,
         Command::Serve(args) => serve::run(args, console)?,
         Command::Certs(args) => certs::run(args, now, console)?,
-        Command::Keys(args) => return keys(args),
+        Command::Keys(args) => keys(args, console)?,
         Command::Policy(args) => return Ok(policy::run(args)),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn keys(args: &keys::KeysArgs) -> Result<ExitCode, CliError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Ok(runtime.block_on(keys::run(args, &mut io::stdout(), &mut io::stderr())))
+fn keys(args: &keys::KeysArgs, console: &mut Console<'_>) -> Result<(), CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(keys::run(args, console))
 }

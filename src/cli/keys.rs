@@ -13,14 +13,15 @@ use crate::keys::Purpose;
 pub struct KeysArgs {
     #[command(subcommand)]
     command: KeysCommand,
-    #[command(flatten)]
-    connection: AdminConnection,
 }
 
 #[derive(Subcommand, Debug)]
 enum KeysCommand {
     /// Show every key: what it is for, where it stands, and since when
-    List,
+    List {
+        #[command(flatten)]
+        connection: AdminConnection,
+    },
     /// Replace the key of a purpose: the next one is published first and signs when everyone can know it
     Rotate {
         /// What the key is for
@@ -32,11 +33,15 @@ enum KeysCommand {
         /// Sign with the next key at once; whoever has cached the keys refuses what it signs until they fetch them again
         #[arg(long)]
         now: bool,
+        #[command(flatten)]
+        connection: AdminConnection,
     },
     /// Mark a key compromised: nothing it signed is accepted any more, and a fresh key signs at once
     Revoke {
         /// The key's name, as `keys list` shows it
         kid: String,
+        #[command(flatten)]
+        connection: AdminConnection,
     },
 }
 
@@ -46,7 +51,7 @@ enum KeysCommand {
 /// [`CliError::Usage`] when the flags cannot be used, [`CliError::Failed`] when the gateway refused or cannot be reached;
 /// with `--json` the console has told the refusal as a problem document (RFC 9457).
 pub async fn run(args: &KeysArgs, console: &mut Console<'_>) -> Result<(), CliError> {
-    match call(args).await {
+    match call(&args.command).await {
         Ok(answer) => {
             console.document(&answer)?;
             tell(&args.command, &answer, console)
@@ -64,25 +69,32 @@ fn purposes() -> PossibleValuesParser {
     PossibleValuesParser::new(Purpose::ALL.map(Purpose::name))
 }
 
-async fn call(args: &KeysArgs) -> Result<Value, ClientError> {
-    let client = AdminClient::new(&args.connection)?;
-    match &args.command {
-        KeysCommand::List => client.get("/admin/v1/keys").await,
+async fn call(command: &KeysCommand) -> Result<Value, ClientError> {
+    match command {
+        KeysCommand::List { connection } => AdminClient::new(connection)?.get("/admin/v1/keys").await,
         KeysCommand::Rotate {
             purpose,
             dry_run,
             now,
+            connection,
         } => {
             let order = json!({ "purpose": purpose, "immediately": now, "dry_run": dry_run });
-            client.post("/admin/v1/keys/rotate", &order).await
+            AdminClient::new(connection)?
+                .post("/admin/v1/keys/rotate", &order)
+                .await
         }
-        KeysCommand::Revoke { kid } => client.post("/admin/v1/keys/revoke", &json!({ "kid": kid })).await,
+        KeysCommand::Revoke { kid, connection } => {
+            let order = json!({ "kid": kid });
+            AdminClient::new(connection)?
+                .post("/admin/v1/keys/revoke", &order)
+                .await
+        }
     }
 }
 
 fn tell(command: &KeysCommand, answer: &Value, console: &mut Console<'_>) -> Result<(), CliError> {
     match command {
-        KeysCommand::List => tell_list(answer, console),
+        KeysCommand::List { .. } => tell_list(answer, console),
         KeysCommand::Rotate { dry_run, .. } => tell_rotation(answer, *dry_run, console),
         KeysCommand::Revoke { .. } => tell_revocation(answer, console),
     }

@@ -78,9 +78,16 @@ fn announce(
     console: &mut Console<'_>,
 ) -> Result<(), CliError> {
     let listed = |addresses: &[std::net::SocketAddr]| {
-        addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        addresses
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", ")
     };
-    console.line(format_args!("serving {public_url} on {}", listed(&addresses.public)))?;
+    console.line(format_args!(
+        "serving {public_url} on {}",
+        listed(&addresses.public)
+    ))?;
     for (what, where_) in [
         ("mutual TLS", &addresses.mutual),
         ("admin API", &addresses.admin),
@@ -91,7 +98,9 @@ fn announce(
         }
     }
     if development {
-        console.line(format_args!("  DEVELOPMENT STORE: secrets in it were written by a demo or in plain text"))?;
+        console.line(format_args!(
+            "  DEVELOPMENT STORE: secrets in it were written by a demo or in plain text"
+        ))?;
     }
     console.document(&json!({
         "public_url": public_url,

@@ -129,18 +129,8 @@ impl World {
     async fn keys_as(&self, who: &IssuedPaths, url: &str, ca: &Path, command: &[&str]) -> Outcome {
         let text = |path: &Path| path.to_str().unwrap().to_owned();
         let (ca, chain, key) = (text(ca), text(&who.chain), text(&who.key));
-        let flags = [
-            "keys",
-            "--url",
-            url,
-            "--ca",
-            &ca,
-            "--certificate",
-            &chain,
-            "--key",
-            &key,
-        ];
-        run_line([&flags, command].concat()).await
+        let flags = ["--url", url, "--ca", &ca, "--certificate", &chain, "--key", &key];
+        run_line([&["keys"], command, &flags].concat()).await
     }
 
     fn signer(&self, purpose: Purpose) -> String {
@@ -421,10 +411,43 @@ async fn flags_that_cannot_be_used_exit_with_2_and_name_the_flag() {
     world.end().await;
 }
 
+/// The file leads to the admin listener, and to the authority beside it.
+#[tokio::test]
+async fn a_configuration_file_is_enough_to_find_the_gateway() {
+    let world = World::new().await;
+    let config = world.dir.path().join("countersign.toml");
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let (file, chain, key) = (text(&config), text(&world.anna.chain), text(&world.anna.key));
+    let words = vec![
+        "keys",
+        "list",
+        "--config",
+        &file,
+        "--certificate",
+        &chain,
+        "--key",
+        &key,
+    ];
+
+    let missing = run_line(words.clone()).await;
+    assert_eq!(missing.code, 2);
+    assert!(missing.errors.contains("countersign.toml"), "{}", missing.errors);
+
+    let server = format!(
+        "[server]\npublic_url = \"https://localhost:8443\"\nadmin_url = \"{}\"\n",
+        world.url
+    );
+    let rest = "[store]\nurl = \"sqlite:gateway.db\"\n[keys]\nkek = \"env:KEK\"\n[policy]\ndir = \"policies\"\n\
+                [admin]\nclient_ca = \"certs/ca.pem\"\n[[tls.certificate]]\nchain = \"a\"\nkey = \"file:b\"\n";
+    std::fs::write(&config, server + rest).unwrap();
+    let listed = run_line(words).await;
+    assert_eq!(listed.code, 0, "{}", listed.errors);
+    world.end().await;
+}
+
 #[test]
 fn wrong_words_are_refused_before_anything_is_sent() {
     let flags = [
-        "keys",
         "--url",
         "https://localhost",
         "--ca",
@@ -435,19 +458,19 @@ fn wrong_words_are_refused_before_anything_is_sent() {
         "k",
     ];
     let lines: [&[&str]; 6] = [
-        &["rotate", "tokens"],
-        &["rotate"],
-        &["revoke"],
-        &["list", "--config", "file"],
-        &["list", "--now"],
-        &[],
+        &["keys", "rotate", "tokens"],
+        &["keys", "rotate"],
+        &["keys", "revoke"],
+        &["keys", "list", "--config", "file"],
+        &["keys", "list", "--now"],
+        &["keys"],
     ];
     for words in lines {
         assert!(
-            Line::try_parse_from(flags.iter().chain(words)).is_err(),
+            Line::try_parse_from(words.iter().chain(&flags)).is_err(),
             "{words:?}"
         );
     }
-    let neither = ["keys", "--certificate", "c", "--key", "k", "list"];
+    let neither = ["keys", "list", "--certificate", "c", "--key", "k"];
     assert!(Line::try_parse_from(neither).is_err());
 }
