@@ -65,18 +65,22 @@ pub enum ClientError {
         /// What went wrong.
         cause: String,
     },
-    /// The gateway refused, with a problem (RFC 9457).
-    #[error("refused: {title} ({code}). {detail}")]
-    Refused {
-        /// The last part of the problem's type.
-        code: String,
-        /// What happened.
-        title: String,
-        /// What to change.
-        detail: String,
-        /// The whole document.
-        problem: Value,
-    },
+    /// The gateway refused.
+    #[error("refused: {} ({}). {}", .0.title, .0.code, .0.detail)]
+    Refused(Box<Problem>),
+}
+
+/// A refusal as the gateway words it (RFC 9457).
+#[derive(Debug)]
+pub struct Problem {
+    /// The last part of the problem's type.
+    pub code: String,
+    /// What happened.
+    pub title: String,
+    /// What to change.
+    pub detail: String,
+    /// The whole document.
+    pub document: Value,
 }
 
 /// A caller of the admin API.
@@ -220,21 +224,18 @@ impl From<ClientError> for CliError {
     }
 }
 
-fn refused(problem: Value) -> ClientError {
+fn refused(document: Value) -> ClientError {
     let text = |name: &str| {
-        problem
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
+        let member = document.get(name).and_then(Value::as_str);
+        member.unwrap_or_default().to_owned()
     };
     let kind = text("type");
-    ClientError::Refused {
+    ClientError::Refused(Box::new(Problem {
         code: kind.rsplit(':').next().unwrap_or_default().to_owned(),
         title: text("title"),
         detail: text("detail"),
-        problem,
-    }
+        document,
+    }))
 }
 
 fn certificates(flag: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, ClientError> {

@@ -57,8 +57,8 @@ pub async fn run(args: &KeysArgs, console: &mut Console<'_>) -> Result<(), CliEr
             tell(&args.command, &answer, console)
         }
         Err(error) => {
-            if let ClientError::Refused { problem, .. } = &error {
-                console.document(problem)?;
+            if let ClientError::Refused(problem) = &error {
+                console.document(&problem.document)?;
             }
             Err(error.into())
         }
