@@ -84,7 +84,7 @@ fn the_table_of_metrics_is_the_one_in_the_program() -> io::Result<()> {
 fn every_requirement_leads_to_the_files_that_name_it() -> io::Result<()> {
     let sources = sources()?;
     hold("docs/conformance.md", |document| {
-        let named = named_in(&sources, &prefixes(document));
+        let named = named_in(&sources, &listed_ids(document));
         let lines = document.lines().map(|line| match requirement(line) {
             Some((id, title)) => {
                 let program = listed(named.iter().filter(|file| file.program.contains(id)));
@@ -100,13 +100,9 @@ fn every_requirement_leads_to_the_files_that_name_it() -> io::Result<()> {
 #[test]
 fn no_file_names_a_requirement_that_is_not_listed() -> io::Result<()> {
     let document = fs::read_to_string(root().join("docs/conformance.md"))?;
-    let listed: BTreeSet<String> = document
-        .lines()
-        .filter_map(requirement)
-        .map(|(id, _)| id.to_owned())
-        .collect();
+    let listed = listed_ids(&document);
     assert!(listed.len() > 100, "the list in docs/conformance.md was not read");
-    for file in named_in(&sources()?, &prefixes(&document)) {
+    for file in named_in(&sources()?, &listed) {
         let unknown: Vec<&String> = file
             .program
             .union(&file.tests)
@@ -209,18 +205,18 @@ fn requirement(line: &str) -> Option<(&str, &str)> {
     valid.then_some((id, title.trim_end_matches(" |")))
 }
 
-fn prefixes(document: &str) -> BTreeSet<String> {
+fn listed_ids(document: &str) -> BTreeSet<String> {
     let ids = document.lines().filter_map(requirement);
-    ids.filter_map(|(id, _)| id.rsplit_once('-'))
-        .map(|(prefix, _)| prefix.to_owned())
-        .collect()
+    ids.map(|(id, _)| id.to_owned()).collect()
 }
 
-fn named_in<'s>(sources: &'s [SourceFile], prefixes: &BTreeSet<String>) -> Vec<Named<'s>> {
+fn named_in<'s>(sources: &'s [SourceFile], listed: &BTreeSet<String>) -> Vec<Named<'s>> {
+    let prefixes = listed.iter().filter_map(|id| id.rsplit_once('-'));
+    let prefixes: BTreeSet<&str> = prefixes.map(|(prefix, _)| prefix).collect();
     let named = |file: &'s SourceFile| Named {
         path: &file.path,
-        program: ids(&file.program, prefixes),
-        tests: ids(&file.tests, prefixes),
+        program: ids(&file.program, &prefixes, listed),
+        tests: ids(&file.tests, &prefixes, listed),
     };
     sources.iter().map(named).collect()
 }
@@ -234,19 +230,18 @@ fn listed<'n>(files: impl Iterator<Item = &'n Named<'n>>) -> String {
     }
 }
 
-/// The requirements that a text names, `SIG-01 to SIG-09` being all nine.
-fn ids(text: &str, prefixes: &BTreeSet<String>) -> BTreeSet<String> {
-    let words = text
-        .split(|next: char| !next.is_ascii_alphanumeric() && next != '-')
-        .filter(|word| !word.is_empty());
+/// The requirements that a text names; `SIG-01 to SIG-09` are all of these that are listed.
+fn ids(text: &str, prefixes: &BTreeSet<&str>, listed: &BTreeSet<String>) -> BTreeSet<String> {
+    let words = text.split(|next: char| !next.is_ascii_alphanumeric() && next != '-');
     let mut found = BTreeSet::new();
     let (mut range_from, mut last) = (None, None);
-    for word in words {
+    for word in words.filter(|word| !word.is_empty()) {
         let id = split_id(word, prefixes);
         if let (Some((from_prefix, from)), Some((prefix, number))) = (range_from, id)
             && from_prefix == prefix
         {
-            found.extend((from..=number).map(|number| format!("{prefix}-{number:02}")));
+            let range = (from..=number).map(|number| format!("{prefix}-{number:02}"));
+            found.extend(range.filter(|id| listed.contains(id)));
         }
         found.extend(id.map(|_| word.to_owned()));
         range_from = if word == "to" { last } else { None };
@@ -255,7 +250,7 @@ fn ids(text: &str, prefixes: &BTreeSet<String>) -> BTreeSet<String> {
     found
 }
 
-fn split_id<'t>(word: &'t str, prefixes: &BTreeSet<String>) -> Option<(&'t str, u8)> {
+fn split_id<'t>(word: &'t str, prefixes: &BTreeSet<&str>) -> Option<(&'t str, u8)> {
     let (prefix, number) = word.rsplit_once('-')?;
     let number = if number.len() == 2 {
         number.parse().ok()
