@@ -1,5 +1,5 @@
 //! The documents say what the program does: generated parts are generated anew and compared, requirements are looked up in
-//! the files that name them, and links lead somewhere.
+//! the files that name them, dependencies have their reasons, and links lead somewhere.
 //!
 //! `UPDATE_DOCS=1 cargo test --test it docs` writes the generated parts.
 
@@ -114,6 +114,36 @@ fn no_file_names_a_requirement_that_is_not_listed() -> io::Result<()> {
             file.path
         );
     }
+    Ok(())
+}
+
+#[test]
+fn every_dependency_has_its_reason() -> io::Result<()> {
+    let reasons = fs::read_to_string(root().join("docs/decisions/0001-dependencies.md"))?;
+    let manifest = fs::read_to_string(root().join("Cargo.toml"))?;
+    let section = manifest
+        .split_once("[workspace.dependencies]\n")
+        .map(|(_, rest)| rest);
+    let lines = section
+        .unwrap_or_default()
+        .lines()
+        .take_while(|line| !line.starts_with('['));
+    let names: Vec<&str> = lines
+        .filter_map(|line| line.split_once(" = "))
+        .map(|(name, _)| name)
+        .collect();
+    assert!(names.len() > 30, "the dependencies in Cargo.toml were not read");
+    let known: BTreeSet<&str> = reasons
+        .split(|next: char| !next.is_ascii_alphanumeric() && !"-_".contains(next))
+        .collect();
+    let without: Vec<_> = names
+        .into_iter()
+        .filter(|name| !name.starts_with("countersign-") && !known.contains(name))
+        .collect();
+    assert!(
+        without.is_empty(),
+        "docs/decisions/0001-dependencies.md gives no reason for {without:?}"
+    );
     Ok(())
 }
 
