@@ -10,7 +10,6 @@ use super::clients::Clients;
 use super::dpop::{Dpop, Place, Proof, ProofRequest};
 use super::error;
 pub use super::parameters::{FormError, Parameters};
-use super::replay::Replay;
 use super::settings::Settings;
 use crate::answer::OauthError;
 use crate::base::{Clock, Connection, Entropy, Timestamp};
@@ -34,8 +33,6 @@ pub struct Services {
     pub verifier: Arc<Verifier>,
     /// The verifier of DPoP proofs.
     pub dpop: Arc<Dpop>,
-    /// The memory of what was used.
-    pub replay: Arc<Replay>,
     /// The keys.
     pub keyring: Arc<Keyring>,
     /// The store.
@@ -111,7 +108,7 @@ impl AuthorizationServer {
             vec![now.into()],
         );
         self.services.db.commit(batch).await?;
-        self.services.replay.sweep(now).await
+        self.services.dpop.replay().sweep(now).await
     }
 
     pub(super) fn now(&self) -> Timestamp {

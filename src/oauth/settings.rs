@@ -34,7 +34,7 @@ pub struct Settings {
     pub token_cache: usize,
     /// Life of an access token (design 7: five minutes).
     pub access_token_life: Duration,
-    /// Life of a refresh token that is not rotated meanwhile.
+    /// Life of refresh tokens from the login on, however often they are exchanged.
     pub refresh_token_life: Duration,
     /// Life of an authorization code (FAPI-10: at most 60 s).
     pub code_life: Duration,

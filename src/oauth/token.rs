@@ -1,11 +1,13 @@
 //! The token endpoint (RFC 6749 section 3.2, RFC 9449 section 5): a code or a refresh token in, tokens bound to a key out.
 
+use countersign_jose::Thumbprint;
 use serde_json::{Map, Value};
 
 use super::access_token;
+use super::bound_key;
 use super::client::{Client, GrantType, Profile};
 use super::code::{self, CODE_IS_UNUSED, Code};
-use super::dpop::{Dpop, Place};
+use super::dpop::{Dpop, Place, Proof};
 use super::error::{self, invalid_grant};
 use super::refresh::{self, GRACE, RefreshToken, TOKEN_IS_CURRENT};
 use super::scope::Scope;
@@ -17,6 +19,28 @@ use crate::store::{Batch, StoreError};
 
 /// The scope that asks for a refresh token (OpenID Connect Core, section 11).
 const OFFLINE_ACCESS: &str = "offline_access";
+
+/// The key that the sender of a token request has proven.
+enum ProvenKey {
+    Dpop(Proof),
+    Certificate(Thumbprint),
+}
+
+impl ProvenKey {
+    const fn confirmation(&self) -> Confirmation {
+        match self {
+            Self::Dpop(proof) => Confirmation::Jkt(proof.thumbprint),
+            Self::Certificate(thumbprint) => Confirmation::X5t(*thumbprint),
+        }
+    }
+
+    /// Keeps the key itself, for signatures of requests that name it by its thumbprint only.
+    fn remember(&self, batch: &mut Batch) {
+        if let Self::Dpop(proof) = self {
+            bound_key::remember(batch, &proof.key);
+        }
+    }
+}
 
 impl AuthorizationServer {
     /// Answers a token request.
@@ -44,28 +68,27 @@ impl AuthorizationServer {
         }
         let key = self.confirm(&client, request).await?;
         match grant {
-            GrantType::AuthorizationCode => self.exchange_code(&client, key, request).await,
-            GrantType::RefreshToken => self.refresh(&client, key, request).await,
+            GrantType::AuthorizationCode => self.exchange_code(&client, &key, request).await,
+            GrantType::RefreshToken => self.refresh(&client, &key, request).await,
         }
     }
 
     /// The key the tokens will be bound to: the one of a DPoP proof, or the client's certificate. Neither is no token
     /// (FAPI-07).
-    async fn confirm(&self, client: &Client, request: &Request<'_>) -> Result<Confirmation, OauthError> {
+    async fn confirm(&self, client: &Client, request: &Request<'_>) -> Result<ProvenKey, OauthError> {
         if client.is_certificate_bound() && !Dpop::is_present(request.headers) {
             let certificate = request.connection.client_certificate.as_ref();
             let certificate =
                 certificate.ok_or_else(|| OauthError::invalid_client("a client certificate is needed"))?;
-            return Ok(Confirmation::X5t(certificate.thumbprint));
+            return Ok(ProvenKey::Certificate(certificate.thumbprint));
         }
-        let proof = self.prove(request, Place::Token).await?;
-        Ok(Confirmation::Jkt(proof.thumbprint))
+        Ok(ProvenKey::Dpop(self.prove(request, Place::Token).await?))
     }
 
     async fn exchange_code(
         &self,
         client: &Client,
-        key: Confirmation,
+        key: &ProvenKey,
         request: &Request<'_>,
     ) -> Result<Value, OauthError> {
         let missing = |name: &str| OauthError::invalid_request(format!("{name} is missing"));
@@ -83,11 +106,13 @@ impl AuthorizationServer {
         let session = session
             .filter(|session| session.holds(now))
             .ok_or_else(invalid_grant)?;
-        let belongs = code.client == client.id && session.confirmation == key && code.expires_at > now;
+        let belongs =
+            code.client == client.id && session.confirmation == key.confirmation() && code.expires_at > now;
         if !belongs || !code.challenge.is_met_by(verifier) {
             return Err(invalid_grant());
         }
         let mut batch = Batch::new();
+        key.remember(&mut batch);
         code::take(&mut batch, text, now);
         session::live_guard(&mut batch, &session.id, &client.id, &session.customer, now);
         let refresh_token = self.first_refresh_token(&mut batch, client, &code, &session, now);
@@ -125,7 +150,8 @@ impl AuthorizationServer {
             client: session.client.clone(),
             scope: scope.clone(),
             issued_at: now,
-            expires_at: now
+            expires_at: session
+                .auth_time
                 .plus(self.settings().refresh_token_life)
                 .min(session.expires_at),
             rotated_at: None,
@@ -135,7 +161,7 @@ impl AuthorizationServer {
     async fn refresh(
         &self,
         client: &Client,
-        key: Confirmation,
+        key: &ProvenKey,
         request: &Request<'_>,
     ) -> Result<Value, OauthError> {
         let text = request
@@ -156,7 +182,7 @@ impl AuthorizationServer {
     async fn exchange_refresh_token(
         &self,
         client: &Client,
-        key: Confirmation,
+        key: &ProvenKey,
         text: &str,
         asked: Option<&str>,
     ) -> Result<Option<Value>, OauthError> {
@@ -170,7 +196,7 @@ impl AuthorizationServer {
         let session = self.services.sessions.find(&token.session).await?;
         let session = session.ok_or_else(invalid_grant)?;
         let first_party = client.profile == Profile::FirstParty;
-        let same_key = session.confirmation == key;
+        let same_key = session.confirmation == key.confirmation();
         if let Some(rotated) = token.rotated_at
             && !(same_key && now <= rotated.plus(GRACE))
         {
@@ -182,14 +208,19 @@ impl AuthorizationServer {
         let scope = narrowed(&token.scope, asked)?;
         // Confidential clients may come with a new key; what they get is bound to it (RFC 9449, section 5).
         let session = Session {
-            confirmation: key,
+            confirmation: key.confirmation(),
             ..session
         };
-        self.renew(&session, text, &token, &scope, first_party, now).await
+        let mut batch = Batch::new();
+        key.remember(&mut batch);
+        self.renew(batch, &session, text, &token, &scope, first_party, now)
+            .await
     }
 
+    #[expect(clippy::too_many_arguments, reason = "each is another part of one exchange")]
     async fn renew(
         &self,
+        mut batch: Batch,
         session: &Session,
         text: &str,
         token: &RefreshToken,
@@ -197,7 +228,6 @@ impl AuthorizationServer {
         rotates: bool,
         now: Timestamp,
     ) -> Result<Option<Value>, OauthError> {
-        let mut batch = Batch::new();
         session::live_guard_without_activity(
             &mut batch,
             &session.id,

@@ -2,7 +2,7 @@
 
 use countersign_jose::jwk::Jwk;
 use countersign_jose::jws::{self, Header, JwsError};
-use countersign_jose::{Thumbprint, base64url, sha256};
+use countersign_jose::{PublicKey, Thumbprint, base64url, sha256};
 use http::{HeaderMap, HeaderName};
 use serde::Deserialize;
 
@@ -57,10 +57,12 @@ pub enum DpopRefusal {
 }
 
 /// A proof that holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proof {
     /// Thumbprint of the key that signed it (RFC 7638).
     pub thumbprint: Thumbprint,
+    /// The key itself.
+    pub key: PublicKey,
 }
 
 #[derive(Debug, Deserialize)]
@@ -77,6 +79,7 @@ pub(super) struct Claims {
 pub(super) struct SignedProof {
     pub(super) claims: Claims,
     pub(super) thumbprint: Thumbprint,
+    pub(super) key: PublicKey,
 }
 
 /// The text of the one `DPoP` header.
@@ -122,7 +125,11 @@ pub(super) fn read(proof: &str) -> Result<SignedProof, DpopRefusal> {
         return Err(DpopRefusal::Malformed("jti is empty or too long"));
     }
     let thumbprint = key.thumbprint();
-    Ok(SignedProof { claims, thumbprint })
+    Ok(SignedProof {
+        claims,
+        thumbprint,
+        key,
+    })
 }
 
 const fn reason(error: JwsError) -> &'static str {

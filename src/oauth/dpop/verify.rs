@@ -11,6 +11,7 @@ use super::proof::{self, DpopRefusal, Proof, SignedProof};
 use crate::base::{Door, Timestamp, limits};
 use crate::oauth::replay::{Replay, ReplayRefusal};
 use crate::oauth::settings::{NoncePolicy, Settings};
+use crate::store::{Db, StoreError};
 
 /// Which kind of endpoint a proof was sent to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,16 +55,29 @@ pub struct Dpop {
 }
 
 impl Dpop {
-    /// With the nonces that all nodes share and the memory of what was used.
-    #[must_use]
-    pub fn new(settings: &Settings, nonces: Nonces, replay: Arc<Replay>) -> Self {
-        Self {
+    /// Reads back what was used before the last start and could still be used now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn open(
+        settings: &Settings,
+        nonces: Nonces,
+        db: Db,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
             public_origin: settings.issuer.clone(),
             mtls_origin: settings.mtls_origin.clone(),
             policy: settings.nonce,
             nonces,
-            replay,
-        }
+            replay: Arc::new(Replay::open(settings, db, now).await?),
+        })
+    }
+
+    /// The memory of what was used, for others who must not accept a thing twice.
+    #[must_use]
+    pub fn replay(&self) -> &Arc<Replay> {
+        &self.replay
     }
 
     /// Judges the one proof in `request`, and remembers it.
@@ -79,6 +93,7 @@ impl Dpop {
         self.remember(&signed, request.now).await?;
         Ok(Proof {
             thumbprint: signed.thumbprint,
+            key: signed.key,
         })
     }
 
