@@ -33,9 +33,9 @@ fn describe(key: &PublishedKey) -> Value {
     let mut members = key.jwk.to_object();
     members.insert("purpose".to_owned(), key.purpose.name().into());
     members.insert("state".to_owned(), key.state.name().into());
-    members.insert("not_before".to_owned(), key.not_before.to_string().into());
+    members.insert("nbf".to_owned(), key.not_before.seconds().into());
     if let Some(end) = key.not_after {
-        members.insert("not_after".to_owned(), end.to_string().into());
+        members.insert("exp".to_owned(), end.seconds().into());
     }
     Value::Object(members)
 }

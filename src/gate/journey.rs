@@ -34,7 +34,7 @@ pub struct Services {
     /// Keys.
     pub keyring: Arc<Keyring>,
     /// Reads access tokens.
-    pub tokens: Verifier,
+    pub tokens: Arc<Verifier>,
     /// Reads DPoP proofs.
     pub dpop: Arc<Dpop>,
     /// Knows which sessions have ended.

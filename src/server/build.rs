@@ -8,12 +8,13 @@ use super::doors::Doors;
 use super::error::StartError;
 use super::front::{AdminFront, OwnResources, PublicFront};
 use super::jobs::Jobs;
-use super::open::{Opened, open};
+use super::open::open;
 use super::reload::Reloader;
 use super::run::Gateway;
 use super::schedule;
 use super::upstreams::clusters;
 use crate::admin::{self, Admins};
+use crate::api;
 use crate::base::event::Digest;
 use crate::base::{Clock, Door, Entropy, Event};
 use crate::config::{Config, Deployment};
@@ -74,11 +75,8 @@ pub async fn build(
     let config = Arc::new(config);
     let snapshot = Snapshot::new(Arc::clone(&config), policy, services.keyring.current(), upstreams)?;
     record_start(&services, &snapshot).await?;
-    let gate = Arc::new(Gate::new(
-        Arc::clone(&services),
-        snapshot,
-        Arc::new(own_resources(&config, opened)),
-    ));
+    let own = OwnResources::new(api::oauth::router(Arc::clone(&opened.authorization)));
+    let gate = Arc::new(Gate::new(Arc::clone(&services), snapshot, Arc::new(own)));
     let reloader = Arc::new(Reloader {
         path: config.source.clone(),
         gate: Arc::clone(&gate),
@@ -87,7 +85,7 @@ pub async fn build(
         one: tokio::sync::Mutex::new(()),
     });
     let jobs = Jobs::new(metrics.clone());
-    schedule::start(&jobs, &services, &gate);
+    schedule::start(&jobs, &services, &gate, &opened.authorization);
     if development {
         schedule::follow_policies(&jobs, &reloader, config.policy.dir.clone());
     }
@@ -209,10 +207,6 @@ fn admin_front(
         clock,
         entropy,
     })
-}
-
-fn own_resources(_config: &Config, _opened: Opened) -> OwnResources {
-    OwnResources::new(axum::Router::new())
 }
 
 async fn record_start(services: &Services, snapshot: &Snapshot) -> Result<(), StartError> {

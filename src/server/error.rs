@@ -4,6 +4,7 @@ use crate::config::Faults;
 use crate::config::secret_ref::SecretError;
 use crate::edge::{BindError, TlsError};
 use crate::gate::SnapshotError;
+use crate::identity::password::PhcError;
 use crate::keys::{KekError, KeyError};
 use crate::policy::BundleError;
 use crate::privacy::VaultError;
@@ -54,6 +55,9 @@ pub enum StartError {
     /// Sealed records cannot be opened.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// The password parameters cannot be used.
+    #[error("identity.password: {0}")]
+    Password(#[from] PhcError),
     /// The policies have faults.
     #[error("policy.dir: {0}")]
     Policy(#[from] BundleError),

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use crate::base::{Clock, Entropy, Timestamp};
 use crate::config::{Config, DpopNonce, StoreUrl};
 use crate::gate::Services;
-use crate::identity::{Customers, Sessions};
+use crate::identity::{self, Customers, Logins, PasswordParameters, Passwords, Sessions, Throttle};
 use crate::keys::{Keyring, Schedule, read_kek};
 use crate::oauth::bound_key::BoundKeys;
 use crate::oauth::dpop::Nonces;
-use crate::oauth::{self, Clients, Dpop, NoncePolicy, Verifier};
+use crate::oauth::{self, AuthorizationServer, Clients, Dpop, NoncePolicy, Verifier};
 use crate::privacy::{Pseudonyms, Vault};
 use crate::store::{Batch, Db, Ephemeral};
 use crate::telemetry::Metrics;
@@ -27,8 +27,7 @@ const NONCES: usize = 1 << 20;
 /// The store and what lives in it.
 pub(super) struct Opened {
     pub(super) services: Arc<Services>,
-    pub(super) customers: Arc<Customers>,
-    pub(super) settings: oauth::Settings,
+    pub(super) authorization: Arc<AuthorizationServer>,
     pub(super) development: bool,
 }
 
@@ -52,13 +51,11 @@ pub(super) async fn open(
     let development = db.meta(DEVELOPMENT).await?.is_some();
     let keyring = Arc::new(open_keyring(config, &db, clock, entropy).await?);
     let pseudonyms = Arc::new(Pseudonyms::open(&db, &keyring, entropy).await?);
-    let vault = Vault::new(db.clone(), Arc::clone(&keyring), Arc::clone(entropy));
-    let customers = Customers::new(db.clone(), vault, Arc::clone(&pseudonyms), Arc::clone(entropy));
     let started_at = first_moment(&db, clock).await?;
     let settings = oauth_settings(config, started_at);
     let nonces = Nonces::new(pseudonyms.nonce_key());
-    let services = Services {
-        tokens: Verifier::new(&settings),
+    let services = Arc::new(Services {
+        tokens: Arc::new(Verifier::new(&settings)),
         dpop: Arc::new(Dpop::open(&settings, nonces, db.clone(), clock.now()).await?),
         sessions: Arc::new(Sessions::open(db.clone(), Arc::clone(clock), Arc::clone(entropy)).await?),
         clients: Arc::new(Clients::open(db.clone()).await?),
@@ -71,13 +68,70 @@ pub(super) async fn open(
         keyring,
         pseudonyms,
         started_at,
-    };
-    Ok(Opened {
-        services: Arc::new(services),
-        customers: Arc::new(customers),
+    });
+    let authorization = Arc::new(authorization_server(
+        &services,
         settings,
+        identity_settings(config),
+    )?);
+    Ok(Opened {
+        services,
+        authorization,
         development,
     })
+}
+
+fn authorization_server(
+    services: &Services,
+    settings: oauth::Settings,
+    identity: identity::Settings,
+) -> Result<AuthorizationServer, StartError> {
+    let (db, keyring, entropy) = (&services.db, &services.keyring, &services.entropy);
+    let vault = || Vault::new(db.clone(), Arc::clone(keyring), Arc::clone(entropy));
+    let customers = Customers::new(
+        db.clone(),
+        vault(),
+        Arc::clone(&services.pseudonyms),
+        Arc::clone(entropy),
+    );
+    let passwords = Passwords::start(&identity, Arc::clone(keyring), Arc::clone(entropy))?;
+    let throttle = Throttle::new(db.clone(), identity.throttle);
+    let logins = Logins::new(
+        db.clone(),
+        customers,
+        vault(),
+        passwords,
+        throttle,
+        Arc::clone(entropy),
+    );
+    Ok(AuthorizationServer::new(oauth::server::Services {
+        settings,
+        identity,
+        clients: Arc::clone(&services.clients),
+        logins: Arc::new(logins),
+        sessions: Arc::clone(&services.sessions),
+        verifier: Arc::clone(&services.tokens),
+        dpop: Arc::clone(&services.dpop),
+        keyring: Arc::clone(keyring),
+        db: db.clone(),
+        clock: Arc::clone(&services.clock),
+        entropy: Arc::clone(entropy),
+    }))
+}
+
+fn identity_settings(config: &Config) -> identity::Settings {
+    let password = &config.identity.password;
+    identity::Settings {
+        password: PasswordParameters {
+            memory_kib: password.memory_kib,
+            passes: password.iterations,
+            lanes: password.parallelism,
+        },
+        hash_memory: usize::try_from(password.memory_budget).unwrap_or(usize::MAX),
+        session_life: config.identity.session_lifetime,
+        session_idle: config.identity.session_idle,
+        ..identity::Settings::default()
+    }
 }
 
 async fn open_keyring(

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::jobs::Jobs;
 use super::reload::Reloader;
 use crate::gate::{Gate, Services};
+use crate::oauth::AuthorizationServer;
 use crate::store::{Batch, StoreError};
 
 /// Keys, revocations and clients are followed this closely (design 7: within one second everywhere).
@@ -14,7 +15,12 @@ const EVERY_SECOND: Duration = Duration::from_secs(1);
 const EVERY_MINUTE: Duration = Duration::from_secs(60);
 
 /// Starts the jobs of a gateway.
-pub(super) fn start(jobs: &Jobs, services: &Arc<Services>, gate: &Arc<Gate>) {
+pub(super) fn start(
+    jobs: &Jobs,
+    services: &Arc<Services>,
+    gate: &Arc<Gate>,
+    authorization: &Arc<AuthorizationServer>,
+) {
     let shared = Arc::clone(services);
     jobs.every("keys", EVERY_SECOND, move || {
         let services = Arc::clone(&shared);
@@ -37,6 +43,11 @@ pub(super) fn start(jobs: &Jobs, services: &Arc<Services>, gate: &Arc<Gate>) {
             gate.snapshot().upstreams().sweep();
             Ok::<_, StoreError>(())
         }
+    });
+    let shared = Arc::clone(authorization);
+    jobs.every("ended-tokens", EVERY_MINUTE, move || {
+        let authorization = Arc::clone(&shared);
+        async move { authorization.sweep().await }
     });
     let shared = Arc::clone(services);
     jobs.every("used-nonces", EVERY_MINUTE, move || {

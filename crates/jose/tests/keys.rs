@@ -1,6 +1,6 @@
 //! Keys: published thumbprints, strict forms, and what is too weak or in the wrong place.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may panic, and says why")]
+#![cfg(test)]
 
 use countersign_jose::jwk::{Jwk, JwkSet};
 use countersign_jose::{KeyError, KeyKind, PrivateKey, PublicKey, Scheme, Thumbprint, from_base64url};
