@@ -21,8 +21,6 @@ pub struct Identity {
     pub auth_session_lifetime: Duration,
     /// An authorization code, until it is redeemed.
     pub code_lifetime: Duration,
-    /// How long a new factor cannot approve payments.
-    pub cooling_off: Duration,
     /// How passwords are hashed.
     pub password: Password,
 }
@@ -81,12 +79,6 @@ pub(super) const SHAPE: Shape = Shape {
             "\"60s\"",
             "Lifetime of an authorization code; 5s to 60s (FAPI 2.0 section 5.3.2.1).",
         ),
-        Key::with_default(
-            "cooling_off",
-            Kind::Duration,
-            "\"24h\"",
-            "How long a new factor cannot approve payments; 0s to 30d.",
-        ),
     ],
     sections: &[&PASSWORD],
 };
@@ -133,7 +125,6 @@ pub(super) fn read(section: &Section<'_>) -> Option<Identity> {
     let session_idle = time("session_idle", 60, 5 * 60);
     let auth_session_lifetime = time("auth_session_lifetime", 30, 5 * 60);
     let code_lifetime = time("code_lifetime", 5, 60);
-    let cooling_off = time("cooling_off", 0, 30 * DAY_S);
     let password = section
         .section("password")
         .and_then(|section| read_password(&section));
@@ -144,7 +135,6 @@ pub(super) fn read(section: &Section<'_>) -> Option<Identity> {
         session_idle: session_idle?,
         auth_session_lifetime: auth_session_lifetime?,
         code_lifetime: code_lifetime?,
-        cooling_off: cooling_off?,
         password: password?,
     })
 }

@@ -57,7 +57,6 @@ pub use path_pattern::PathPattern;
 pub use policy::Policy;
 pub use proxy::Proxy;
 pub use public_url::PublicUrl;
-pub use quantity::Rate;
 pub use request_path::RequestPath;
 pub use route::{Access, Idempotency, Methods, Route};
 pub use routes::{Lookup, Routes};

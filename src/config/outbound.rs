@@ -25,7 +25,9 @@ pub(super) const SHAPE: Shape = Shape {
 };
 
 pub(super) fn read(section: &Section<'_>) -> Option<Outbound> {
-    Some(Outbound {
-        allow: section.list("allow", read_authority)?,
-    })
+    let allow = section.list("allow", read_authority)?;
+    if !allow.is_empty() {
+        section.refuse_unsupported("allow", "a call of the gateway's own accord");
+    }
+    Some(Outbound { allow })
 }

@@ -1,20 +1,9 @@
-//! Quantities with their unit: `"30s"`, `"64KiB"`, `"20/s burst 60"`. A number without a unit is refused, since half its
+//! Quantities with their unit: `"30s"`, `"64KiB"`. A number without a unit is refused, since half its
 //! readers would guess the wrong one.
 
 use std::time::Duration;
 
 use super::value::{Complaint, Parsed, Value};
-
-/// How often something may happen: `count` times per `period` in the long run, `burst` at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// Events per period.
-    pub count: u32,
-    /// The period.
-    pub period: Duration,
-    /// How many may come at once after a pause.
-    pub burst: u32,
-}
 
 /// A duration such as `"250ms"`, `"30s"`, `"5m"`, `"24h"`, `"90d"`.
 pub(super) fn duration(value: &Value<'_>) -> Parsed<Duration> {
@@ -66,17 +55,6 @@ pub(super) fn size_within(least: u64, most: u64) -> impl Fn(&Value<'_>) -> Parse
     }
 }
 
-/// A rate such as `"20/s"` or `"600/m burst 50"`; without `burst`, as many as the count.
-pub(super) fn rate(value: &Value<'_>) -> Parsed<Rate> {
-    value.text().ok().and_then(parse_rate).ok_or_else(|| {
-        let problem = format!("{} is no rate", found(value));
-        Complaint::new(
-            problem,
-            "write count and unit of time, such as \"20/s\" or \"600/m burst 50\"",
-        )
-    })
-}
-
 /// A number of plain digits; `str::parse` alone would take a plus sign as well.
 pub(super) fn digits<T: std::str::FromStr>(text: &str) -> Option<T> {
     text.bytes()
@@ -115,22 +93,6 @@ fn parse_size(text: &str) -> Option<u64> {
         _ => return None,
     };
     number.checked_mul(unit_bytes)
-}
-
-fn parse_rate(text: &str) -> Option<Rate> {
-    let (rate, burst) = text
-        .split_once(" burst ")
-        .map_or((text, None), |(rate, burst)| (rate, Some(burst)));
-    let (count, unit) = rate.split_once('/')?;
-    let count: u32 = digits(count).filter(|count| *count > 0)?;
-    let period = match unit {
-        "s" => Duration::from_secs(1),
-        "m" => Duration::from_secs(60),
-        "h" => Duration::from_secs(3600),
-        _ => return None,
-    };
-    let burst = burst.map_or(Some(count), |burst| digits(burst).filter(|burst| *burst > 0))?;
-    Some(Rate { count, period, burst })
 }
 
 fn split_unit(text: &str) -> Option<(u64, &str)> {
@@ -174,13 +136,6 @@ mod tests {
         assert_eq!(parse_size("64KiB"), Some(65_536));
         for refused in ["64", "64KB", "64kib", "KiB", "17179869184GiB"] {
             assert_eq!(parse_size(refused), None, "{refused}");
-        }
-        assert_eq!(
-            parse_rate("600/m burst 50").map(|rate| (rate.count, rate.burst)),
-            Some((600, 50))
-        );
-        for refused in ["0/s", "5", "5/d", "5/s burst 0", "5/s burst", "-5/s", "+5/s"] {
-            assert_eq!(parse_rate(refused), None, "{refused}");
         }
     }
 

@@ -3,7 +3,8 @@
 use super::load::Config;
 
 impl Config {
-    /// The keys that differ from `new` and cannot change while the gateway runs, as their paths in the file.
+    /// The keys that differ from `new` and cannot change while the gateway runs, as their paths in the file; a
+    /// section's name where that is so of all its keys.
     pub fn restart_only_differences(&self, new: &Config) -> Vec<&'static str> {
         let (own, other) = (&self.server, &new.server);
         [
@@ -18,10 +19,21 @@ impl Config {
             ("store.url", self.store.url != new.store.url),
             ("store.ephemeral", self.store.ephemeral != new.store.ephemeral),
             ("keys.kek", self.keys.kek != new.keys.kek),
+            ("keys.period", self.keys.period != new.keys.period),
             (
-                "identity.password.memory_budget",
-                self.identity.password.memory_budget != new.identity.password.memory_budget,
+                "keys.publish_ahead",
+                self.keys.publish_ahead != new.keys.publish_ahead,
             ),
+            ("tls.client_ca", self.tls.client_ca != new.tls.client_ca),
+            ("tls.client_crl", self.tls.client_crl != new.tls.client_crl),
+            (
+                "tls.ticket_rotation",
+                self.tls.ticket_rotation != new.tls.ticket_rotation,
+            ),
+            ("admin.client_ca", self.admin.client_ca != new.admin.client_ca),
+            ("dpop.nonce", self.dpop != new.dpop),
+            ("identity", self.identity != new.identity),
+            ("defense", self.defense != new.defense),
             ("telemetry.level", self.telemetry.level != new.telemetry.level),
             ("telemetry.format", self.telemetry.format != new.telemetry.format),
         ]

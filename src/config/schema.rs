@@ -76,7 +76,6 @@ fn kind_schema(kind: Kind) -> Value {
         Kind::Word(words) => json!({ "enum": words }),
         Kind::Duration => json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" }),
         Kind::Size => json!({ "type": "string", "pattern": "^[0-9]+(B|KiB|MiB|GiB)$" }),
-        Kind::Rate => json!({ "type": "string", "pattern": "^[0-9]+/[smh]( burst [0-9]+)?$" }),
         Kind::Secret => json!({ "type": "string", "pattern": "^(file|env|systemd):.+$" }),
         Kind::List(of) => {
             json!({ "anyOf": [{ "type": "array", "items": kind_schema(*of) }, kind_schema(*of)] })

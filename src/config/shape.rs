@@ -38,8 +38,6 @@ pub(super) enum Kind {
     Duration,
     /// `"64KiB"`.
     Size,
-    /// `"20/s burst 60"`.
-    Rate,
     /// `file:PATH`, `env:NAME` or `systemd:NAME`.
     Secret,
     /// A list of such values; a single value stands for a list of one.

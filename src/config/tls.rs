@@ -19,7 +19,7 @@ pub struct Tls {
     pub min_version: TlsVersion,
     /// Who vouches for client certificates on the twin; `None`: only self-signed registered ones (RFC 8705 section 2.2).
     pub client_ca: Option<TrustAnchors>,
-    /// Revocation list for client certificates, PEM or DER.
+    /// Revocation lists for client certificates, PEM.
     pub client_crl: Option<PathBuf>,
     /// How often the key of session tickets changes (at most 24 h, TLS-08).
     pub ticket_rotation: Duration,
@@ -63,7 +63,7 @@ pub(super) const SHAPE: Shape = Shape {
         Key::optional(
             "client_crl",
             Kind::Text,
-            "File of the revocation list for client certificates.",
+            "PEM file of the revocation lists for client certificates; an expired one lets nobody in.",
         ),
         Key::with_default(
             "ticket_rotation",

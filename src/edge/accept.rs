@@ -17,6 +17,7 @@ use tower::ServiceExt as _;
 use super::drain::Drain;
 use super::exchange::{Exchanges, Serve};
 use super::http::{Limits, Protocol, converse};
+use super::idle::Activity;
 use super::listener::Listener;
 use crate::answer::Body;
 use crate::base::{ClientCertificate, Clock, Connection, Door, Entropy};
@@ -239,18 +240,39 @@ impl Edge {
         let protocol = Protocol::negotiated(stream.get_ref().1.alpn_protocol());
         let facts = facts(door, peer, stream.get_ref().1);
         let exchanges = Arc::new(Exchanges::new(Arc::clone(self), facts, serve));
+        let activity = Activity::new();
+        let watched = activity.clone();
         let service = service_fn(move |request| {
-            let exchanges = Arc::clone(&exchanges);
-            async move { Ok::<_, Infallible>(exchanges.answer(request).await) }
+            let (exchanges, running) = (Arc::clone(&exchanges), watched.begin());
+            async move {
+                let answer = exchanges.answer(request).await;
+                drop(running);
+                Ok::<_, Infallible>(answer)
+            }
         });
-        converse(stream, protocol, service, &self.limits, &self.drain).await
+        converse(stream, protocol, service, &self.limits, &self.drain, &activity).await
     }
 
     async fn operations(&self, stream: TcpStream, router: axum::Router) -> hyper::Result<()> {
+        let activity = Activity::new();
+        let watched = activity.clone();
         let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
-            router.clone().oneshot(request.map(Body::new))
+            let (router, running) = (router.clone(), watched.begin());
+            async move {
+                let answer = router.oneshot(request.map(Body::new)).await;
+                drop(running);
+                answer
+            }
         });
-        converse(stream, Protocol::Http1, service, &self.limits, &self.drain).await
+        converse(
+            stream,
+            Protocol::Http1,
+            service,
+            &self.limits,
+            &self.drain,
+            &activity,
+        )
+        .await
     }
 }
 

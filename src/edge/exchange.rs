@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 
 use super::accept::Edge;
+use super::body::Timed;
 use super::head;
 use crate::answer::{self, Body};
 use crate::base::{Connection, RequestId};
@@ -53,7 +54,9 @@ impl Exchanges {
             tracing::debug!(peer = %self.connection.peer, ?refusal, "a head was refused");
             return head::answer(&refusal, request.version(), self.request_id());
         }
-        let mut response = match self.serve(request.map(Body::new)).await {
+        let longest = self.edge.limits.body;
+        let request = request.map(|body| Body::new(Timed::new(body, longest)));
+        let mut response = match self.serve(request).await {
             Some(response) => response,
             None => self.failed(),
         };

@@ -13,6 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::drain::Drain;
+use super::idle::Activity;
 use crate::answer::Body;
 use crate::base::limits::{HEADER_BYTES, HEADER_COUNT, URI_BYTES};
 
@@ -37,6 +38,10 @@ pub struct Limits {
     pub handshake: Duration,
     /// Time for the head of an HTTP/1 request, also the time a connection may stand idle between two.
     pub head: Duration,
+    /// Time for the whole body of a request.
+    pub body: Duration,
+    /// Time a connection may stand open without a request, and again to take what it has been sent.
+    pub idle: Duration,
     /// Requests running at once on one connection (RFC 9113, section 6.5.2).
     pub streams: u32,
     /// How often a silent HTTP/2 peer is asked whether it lives, and how long it may take to say so.
@@ -49,6 +54,8 @@ impl Default for Limits {
             connections: 10_000,
             handshake: Duration::from_secs(10),
             head: Duration::from_secs(30),
+            body: Duration::from_secs(30),
+            idle: Duration::from_secs(75),
             streams: 100,
             ping: Duration::from_secs(20),
         }
@@ -72,7 +79,8 @@ impl Protocol {
     }
 }
 
-/// Answers the requests of one connection by `service`, until either end closes it or the gateway is going away.
+/// Answers the requests of one connection by `service`, until either end closes it, it has nothing to do for too long, or
+/// the gateway is going away. `activity` knows of the requests that run.
 ///
 /// # Errors
 /// What ended the connection early.
@@ -82,6 +90,7 @@ pub(super) async fn converse<I, S>(
     service: S,
     limits: &Limits,
     drain: &Drain,
+    activity: &Activity,
 ) -> hyper::Result<()>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -89,14 +98,19 @@ where
     S::Future: Send + 'static,
 {
     let io = TokioIo::new(io);
+    let ends = Ends {
+        drain,
+        activity,
+        idle: limits.idle,
+    };
     match protocol {
         Protocol::Http1 => {
             let connection = http1_builder(limits).serve_connection(io, service);
-            until_done(connection, http1::Connection::graceful_shutdown, drain).await
+            until_done(connection, http1::Connection::graceful_shutdown, ends).await
         }
         Protocol::Http2 => {
             let connection = http2_builder(limits).serve_connection(io, service);
-            until_done(connection, http2::Connection::graceful_shutdown, drain).await
+            until_done(connection, http2::Connection::graceful_shutdown, ends).await
         }
     }
 }
@@ -128,16 +142,28 @@ fn http2_builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
     builder
 }
 
+/// What ends a connection besides its peer.
+struct Ends<'a> {
+    drain: &'a Drain,
+    activity: &'a Activity,
+    idle: Duration,
+}
+
 /// Runs `connection`; when the gateway begins to go away, tells it to take no further request and waits for those it has;
-/// [`Drain::spawn`] sets the deadline.
-async fn until_done<C>(connection: C, wind_down: fn(Pin<&mut C>), drain: &Drain) -> hyper::Result<()>
+/// [`Drain::spawn`] sets the deadline. One that has been idle is told the same, and cut when it does not end.
+async fn until_done<C>(connection: C, wind_down: fn(Pin<&mut C>), ends: Ends<'_>) -> hyper::Result<()>
 where
     C: Future<Output = hyper::Result<()>>,
 {
     let mut connection = pin!(connection);
     tokio::select! {
         outcome = connection.as_mut() => return outcome,
-        () = drain.begun() => wind_down(connection.as_mut()),
+        () = ends.drain.begun() => wind_down(connection.as_mut()),
+        () = ends.activity.idle_for(ends.idle) => {
+            wind_down(connection.as_mut());
+            let rest = tokio::time::timeout(ends.idle, connection.as_mut());
+            return rest.await.unwrap_or(Ok(()));
+        }
     }
     connection.await
 }

@@ -11,13 +11,16 @@
 //! certificate on the public door.
 
 mod accept;
+mod body;
 mod certificates;
 mod client_auth;
 mod drain;
 mod exchange;
 mod head;
 mod http;
+mod idle;
 mod listener;
+mod tickets;
 mod tls;
 
 pub use accept::{Edge, OpenDoor};

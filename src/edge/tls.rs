@@ -1,14 +1,16 @@
 //! The TLS policy of a door (TLS-02): TLS 1.3, the groups and suites of the ring provider, no early data.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
-use rustls::crypto::ring::{Ticketer, default_provider};
+use rustls::crypto::ring::default_provider;
 use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
 use rustls::version::TLS13;
 
 use super::client_auth::ClientAuthentication;
+use super::tickets::ticketer;
 
 /// HTTP/2 and HTTP/1.1, in the order we like them (RFC 7301).
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
@@ -40,13 +42,15 @@ pub enum TlsError {
 }
 
 /// The TLS of a door. Early data is off (TLS-06). Tickets are given only where no client certificate is asked for:
-/// resuming restores a certificate without checking again whether it was revoked (TLS-08); their keys turn every six hours.
+/// resuming restores a certificate without checking again whether it was revoked (TLS-08). The key that seals them changes every
+/// `ticket_rotation`.
 ///
 /// # Errors
 /// Trust anchors that cannot be used.
 pub fn server_config(
     certificates: Arc<dyn ResolvesServerCert>,
     clients: &ClientAuthentication,
+    ticket_rotation: Duration,
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let provider: Arc<CryptoProvider> = Arc::new(default_provider());
     let verifier = clients.verifier(Arc::clone(&provider))?;
@@ -58,7 +62,7 @@ pub fn server_config(
     config.max_early_data_size = 0;
     config.session_storage = Arc::new(NoServerSessionStorage {});
     match clients {
-        ClientAuthentication::None => config.ticketer = Ticketer::new()?,
+        ClientAuthentication::None => config.ticketer = ticketer(ticket_rotation)?,
         ClientAuthentication::Optional(_) | ClientAuthentication::Required(_) => {
             config.send_tls13_tickets = 0
         }

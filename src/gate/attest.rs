@@ -115,8 +115,20 @@ async fn read_body(exchange: &Exchange, body: Body) -> Result<Bytes, Fault> {
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => Err(Code::BodyTooLarge.into()),
+        Err(error) if is_late(error.as_ref()) => {
+            Err(malformed("The body came too slowly; send it whole right after the head.").cause(error))
+        }
         Err(error) => Err(malformed("The body ended before it was complete.").cause(error)),
     }
+}
+
+/// Whether the door gave up waiting for the body.
+fn is_late(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.any(|cause| {
+        let cause = cause.downcast_ref::<std::io::Error>();
+        cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::TimedOut)
+    })
 }
 
 async fn check_signature(

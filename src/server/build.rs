@@ -87,7 +87,7 @@ pub async fn build(
     let jobs = Jobs::new(metrics.clone());
     schedule::start(&jobs, &services, &gate, &opened.authorization);
     if development {
-        schedule::follow_policies(&jobs, &reloader, config.policy.dir.clone());
+        schedule::follow_policies(&jobs, &reloader);
     }
     let health = Arc::new(Health::new(checks(&services), development));
     let drain = Drain::default();
@@ -224,6 +224,8 @@ fn limits(config: &Config) -> Limits {
         connections: config.defense.connections,
         handshake: config.defense.handshake_timeout,
         head: config.defense.header_timeout,
+        body: config.defense.body_timeout,
+        idle: config.defense.idle_timeout,
         ..Limits::default()
     }
 }

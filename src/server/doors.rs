@@ -28,7 +28,8 @@ impl Doors {
             Certificates::new(&server_certificates(config)?).map_err(tls("tls.certificate"))?;
         let certificates = Arc::new(certificates);
         let door = |key: &'static str, clients: &ClientAuthentication| {
-            server_config(Arc::clone(&certificates) as Arc<_>, clients).map_err(tls(key))
+            let certificates = Arc::clone(&certificates) as Arc<_>;
+            server_config(certificates, clients, config.tls.ticket_rotation).map_err(tls(key))
         };
         let mutual = client_anchors(config)?.map(ClientAuthentication::Optional);
         let admin = admin_anchors(config)?.map(ClientAuthentication::Required);

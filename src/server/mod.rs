@@ -16,7 +16,9 @@ pub mod jobs;
 mod open;
 mod reload;
 mod run;
+mod runtime;
 mod schedule;
+mod settings;
 mod signals;
 mod upstreams;
 
@@ -25,4 +27,6 @@ pub use error::StartError;
 pub use open::{DEVELOPMENT, open_store};
 pub use reload::Reloader;
 pub use run::Gateway;
+pub use runtime::runtime;
+pub use settings::{identity_settings, oauth_settings};
 pub use signals::{Hangups, Shutdown};

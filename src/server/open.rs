@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use crate::base::{Clock, Entropy, Timestamp};
-use crate::config::{Config, DpopNonce, StoreUrl};
+use crate::config::{Config, StoreUrl};
 use crate::gate::Services;
-use crate::identity::{self, Customers, Logins, PasswordParameters, Passwords, Sessions, Throttle};
+use crate::identity::{self, Customers, Logins, Passwords, Sessions, Throttle};
 use crate::keys::{Keyring, Schedule, read_kek};
 use crate::oauth::bound_key::BoundKeys;
 use crate::oauth::dpop::Nonces;
-use crate::oauth::{self, AuthorizationServer, Clients, Dpop, NoncePolicy, Verifier};
+use crate::oauth::{self, AuthorizationServer, Clients, Dpop, Verifier};
 use crate::privacy::{Pseudonyms, Vault};
 use crate::store::{Batch, Db, Ephemeral};
 use crate::telemetry::Metrics;
 use crate::transaction::idempotency;
 
 use super::error::StartError;
+use super::settings::{identity_settings, oauth_settings};
 use super::upstreams::secret;
 
 /// The fact in the store that marks it as one for development (design 4.1).
@@ -119,21 +120,6 @@ fn authorization_server(
     }))
 }
 
-fn identity_settings(config: &Config) -> identity::Settings {
-    let password = &config.identity.password;
-    identity::Settings {
-        password: PasswordParameters {
-            memory_kib: password.memory_kib,
-            passes: password.iterations,
-            lanes: password.parallelism,
-        },
-        hash_memory: usize::try_from(password.memory_budget).unwrap_or(usize::MAX),
-        session_life: config.identity.session_lifetime,
-        session_idle: config.identity.session_idle,
-        ..identity::Settings::default()
-    }
-}
-
 async fn open_keyring(
     config: &Config,
     db: &Db,
@@ -165,36 +151,4 @@ async fn first_moment(db: &Db, clock: &Arc<dyn Clock>) -> Result<Timestamp, Star
     } else {
         Timestamp::from_micros(0)
     })
-}
-
-fn oauth_settings(config: &Config, proofs_from: Timestamp) -> oauth::Settings {
-    let identity = &config.identity;
-    let mut scopes: Vec<String> = config
-        .routes
-        .iter()
-        .flat_map(|route| route.scope.iter().cloned())
-        .collect();
-    scopes.push("offline_access".to_owned());
-    scopes.sort_unstable();
-    scopes.dedup();
-    oauth::Settings {
-        mtls_origin: config
-            .tls
-            .client_ca
-            .as_ref()
-            .map(|_| config.server.mtls_url.as_str().to_owned()),
-        nonce: match config.dpop.nonce {
-            DpopNonce::Off => NoncePolicy::Off,
-            DpopNonce::Token => NoncePolicy::Token,
-            DpopNonce::Always => NoncePolicy::Always,
-        },
-        proofs_from,
-        access_token_life: identity.access_token_lifetime,
-        refresh_token_life: identity.refresh_token_lifetime,
-        code_life: identity.code_lifetime,
-        challenge_life: identity.auth_session_lifetime,
-        scopes,
-        keys_max_age: config.keys.publish_ahead,
-        ..oauth::Settings::new(config.server.public_url.as_str())
-    }
 }

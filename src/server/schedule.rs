@@ -1,6 +1,6 @@
 //! Which jobs run, and how often.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -71,12 +71,13 @@ async fn forget_used_nonces(services: &Services) -> Result<(), StoreError> {
 }
 
 /// A gateway on a development store follows its policy folder by itself; any other waits to be told.
-pub(super) fn follow_policies(jobs: &Jobs, reloader: &Arc<Reloader>, folder: PathBuf) {
+pub(super) fn follow_policies(jobs: &Jobs, reloader: &Arc<Reloader>) {
     let reloader = Arc::clone(reloader);
-    let seen = Arc::new(std::sync::Mutex::new(last_change(&folder)));
+    let folder = |reloader: &Reloader| reloader.gate.snapshot().config().policy.dir.clone();
+    let seen = Arc::new(std::sync::Mutex::new(last_change(&folder(&reloader))));
     jobs.every("policy-folder", EVERY_SECOND, move || {
         let (reloader, seen) = (Arc::clone(&reloader), Arc::clone(&seen));
-        let now = last_change(&folder);
+        let now = last_change(&folder(&reloader));
         async move {
             let changed = {
                 let mut seen = seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

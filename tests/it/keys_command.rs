@@ -204,7 +204,12 @@ fn open(ca: &Ca, server: &IssuedPaths, listener: Listener, router: Router) -> Dr
     let certificates = Arc::new(Certificates::new(&[certificate]).unwrap());
     let anchors =
         TrustAnchors::from_pem(&read(&ca.trust_anchor_path(CertificatePurpose::Admin)), None).unwrap();
-    let tls = server_config(certificates, &ClientAuthentication::Required(anchors)).unwrap();
+    let tls = server_config(
+        certificates,
+        &ClientAuthentication::Required(anchors),
+        Duration::from_secs(3600),
+    )
+    .unwrap();
     let drain = Drain::default();
     let entropy = Arc::new(SystemEntropy::default());
     let edge = Edge::new(

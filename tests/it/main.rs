@@ -11,3 +11,4 @@ mod architecture;
 mod docs;
 mod keys_command;
 mod transport;
+mod vectors;

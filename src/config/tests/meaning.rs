@@ -167,7 +167,8 @@ fn the_charter_follows_every_gate_relevant_key_and_no_other() {
         ("https://pay.example.com", "https://pay.example.org"),
         ("[admin]", "[admin]\nquorum = 3"),
         ("[keys]", "[dpop]\nnonce = \"off\"\n[keys]"),
-        ("[keys]", "[outbound]\nallow = [\"keys.example.com\"]\n[keys]"),
+        ("trust_domain", "client_evidence = \"signed\"\ntrust_domain"),
+        ("trust_domain", "answer_keys = \"bank.jwks.json\"\ntrust_domain"),
         ("payee = \"/payee\"", "payee = \"/payee\"\nalso = [\"/note\"]"),
         ("[keys]", "[defense]\ntrusted_sources = \"10.0.0.0/8\"\n[keys]"),
     ] {
@@ -199,6 +200,14 @@ fn a_reload_names_the_keys_that_need_a_restart() {
     assert_eq!(
         new("[keys]", "[store]\nurl = \"sqlite:other\"\n[keys]"),
         ["store.url"]
+    );
+    assert_eq!(
+        new("[keys]", "[identity]\nsession_lifetime = \"1h\"\n[keys]"),
+        ["identity"]
+    );
+    assert_eq!(
+        new("[keys]", "[defense]\nbody_timeout = \"5s\"\n[keys]"),
+        ["defense"]
     );
     assert!(new("access = \"proof\"", "access = \"signed\"").is_empty());
 }

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use countersign::answer::Body;
 use countersign::base::{Connection, Door, SystemClock, SystemEntropy};
@@ -110,7 +111,7 @@ pub(super) fn prepare(door: Door, clients: &ClientAuthentication, limits: Limits
     let door = OpenDoor {
         door,
         listener,
-        tls: server_config(certificates, clients).unwrap(),
+        tls: server_config(certificates, clients, Duration::from_secs(3600)).unwrap(),
         serve: behind,
     };
     (door, opened)

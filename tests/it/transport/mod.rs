@@ -9,3 +9,4 @@ mod gateway;
 mod http_limits;
 mod upstream_failures;
 mod upstreams;
+mod waiting;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use countersign::base::Secret;
@@ -168,7 +169,8 @@ async fn secure(name: &str, clients: &ClientAuthentication) -> (Backend, Authori
     let issued = authority.issue(&[name], 1);
     let certificate = ServerCertificate::from_pem(issued.chain.as_bytes(), issued.key.as_bytes()).unwrap();
     let certificates = Arc::new(Certificates::new(&[certificate]).unwrap());
-    let acceptor = TlsAcceptor::from(server_config(certificates, clients).unwrap());
+    let acceptor =
+        TlsAcceptor::from(server_config(certificates, clients, Duration::from_secs(3600)).unwrap());
     let mut backend = Backend::start(move |socket| {
         let acceptor = acceptor.clone();
         async move {

@@ -1,0 +1,131 @@
+//! The body of a request, which must be whole within its time: a peer that sends it drop by drop holds memory and a place.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::Sleep;
+
+/// A body with a deadline; after it, reading fails with [`io::ErrorKind::TimedOut`].
+pub(super) struct Timed<B = Incoming> {
+    inner: B,
+    /// Absent where nothing is left to wait for.
+    deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl<B: Body> Timed<B> {
+    /// `body`, to be whole after `longest`, counted from now.
+    pub(super) fn new(body: B, longest: Duration) -> Self {
+        let waits = !body.is_end_stream();
+        Self {
+            inner: body,
+            deadline: waits.then(|| Box::pin(tokio::time::sleep(longest))),
+        }
+    }
+}
+
+impl<B> Body for Timed<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Data = Bytes;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let this = &mut *self;
+        // The deadline first: bytes that come one by one without end are always ready in time.
+        if let Some(deadline) = &mut this.deadline
+            && deadline.as_mut().poll(context).is_ready()
+        {
+            return Poll::Ready(Some(Err(too_slow())));
+        }
+        Pin::new(&mut this.inner)
+            .poll_frame(context)
+            .map(|frame| frame.map(|frame| frame.map_err(Into::into)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+fn too_slow() -> Box<dyn std::error::Error + Send + Sync> {
+    io::Error::new(io::ErrorKind::TimedOut, "the body came too slowly").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt as _, Full};
+
+    use super::*;
+
+    /// Bytes that are always ready and never end.
+    struct Trickle;
+
+    impl Body for Trickle {
+        type Data = Bytes;
+        type Error = io::Error;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"x")))))
+        }
+    }
+
+    /// Nothing comes, and no end either.
+    struct Silence;
+
+    impl Body for Silence {
+        type Data = Bytes;
+        type Error = io::Error;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+            Poll::Pending
+        }
+    }
+
+    fn is_late(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+        let error = error.downcast_ref::<io::Error>();
+        error.is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_not_whole_in_time_fails_whether_it_stands_still_or_trickles() {
+        let longest = Duration::from_millis(20);
+        let still = Timed::new(Silence, longest).collect().await;
+        assert!(is_late(&*still.unwrap_err()));
+        let mut trickle = Timed::new(Trickle, longest);
+        let error = loop {
+            match trickle.frame().await.unwrap() {
+                Ok(_) => tokio::task::yield_now().await,
+                Err(error) => break error,
+            }
+        };
+        assert!(is_late(&*error));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_whole_in_time_passes_unchanged() {
+        let body = Timed::new(Full::new(Bytes::from_static(b"pay")), Duration::from_secs(60));
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "pay");
+        let none = Timed::new(http_body_util::Empty::<Bytes>::new(), Duration::ZERO);
+        assert!(none.collect().await.unwrap().to_bytes().is_empty());
+    }
+}
