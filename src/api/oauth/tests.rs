@@ -1,1 +1,7 @@
+//! The endpoints over a real store, called as the edge calls them.
 
+mod app;
+mod challenge;
+mod clients;
+mod forms;
+mod tokens;
