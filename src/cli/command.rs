@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::console::{CliError, Console};
-use super::{certs, check, init, keys, policy, serve};
+use super::{certs, check, init, keys, login, pay, policy, serve};
 use crate::base::{Clock as _, SystemClock, SystemEntropy};
 
 /// A payment authentication gateway: lets a request pass to a financial backend only when it knows who sends it and what
@@ -35,6 +35,10 @@ enum Command {
     Keys(keys::KeysArgs),
     /// Check and test a folder of policies
     Policy(policy::PolicyArgs),
+    /// Log a customer in, as a reference client app, and keep the session
+    Login(login::LoginArgs),
+    /// Pay with a session that login kept
+    Pay(pay::PayArgs),
 }
 
 /// Runs the command line of this process.
@@ -60,15 +64,18 @@ fn run(command: &Command, console: &mut Console<'_>) -> Result<ExitCode, CliErro
         Command::Check(args) => check::run(args, &[], now, console)?,
         Command::Serve(args) => serve::run(args, console)?,
         Command::Certs(args) => certs::run(args, now, console)?,
-        Command::Keys(args) => keys(args, console)?,
+        Command::Keys(args) => block_on(keys::run(args, console))?,
         Command::Policy(args) => return Ok(policy::run(args)),
+        Command::Login(args) => block_on(login::run(args, console))?,
+        Command::Pay(args) => block_on(pay::run(args, console))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn keys(args: &keys::KeysArgs, console: &mut Console<'_>) -> Result<(), CliError> {
+/// Runs a command that calls a gateway.
+fn block_on(command: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(keys::run(args, console))
+    runtime.block_on(command)
 }

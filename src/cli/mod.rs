@@ -10,7 +10,10 @@ mod command;
 pub mod console;
 pub mod init;
 pub mod keys;
+pub mod login;
+pub mod pay;
 pub mod policy;
 pub mod serve;
+mod session_file;
 
 pub use command::main;
