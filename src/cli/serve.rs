@@ -9,7 +9,7 @@ use serde_json::json;
 use super::console::{CliError, Console};
 use crate::base::{Clock, Entropy, SystemClock, SystemEntropy};
 use crate::config::{self, Config, LogFormat};
-use crate::server::{Addresses, Hangups, Reloader, Shutdown, build};
+use crate::server::{Addresses, Hangups, Reloader, Shutdown, build, runtime};
 use crate::telemetry::{self, Format};
 
 /// Arguments of `serve`.
@@ -30,11 +30,7 @@ pub fn run(args: &ServeArgs, console: &mut Console<'_>) -> Result<(), CliError> 
     for warning in &config.warnings {
         tracing::warn!(key = warning.key, "{}; {}", warning.problem, warning.remedy);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(config.server.threads)
-        .enable_all()
-        .build()?;
-    runtime.block_on(serve(config, console))
+    runtime(&config)?.block_on(serve(config, console))
 }
 
 fn start_log(config: &Config) -> Result<(), CliError> {

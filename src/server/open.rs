@@ -49,6 +49,7 @@ pub(super) async fn open(
     metrics: &Metrics,
 ) -> Result<Opened, StartError> {
     let db = open_store(config)?;
+    db.count_in(metrics.clone());
     let development = db.meta(DEVELOPMENT).await?.is_some();
     let keyring = Arc::new(open_keyring(config, &db, clock, entropy).await?);
     let pseudonyms = Arc::new(Pseudonyms::open(&db, &keyring, entropy).await?);

@@ -63,6 +63,11 @@ impl Db {
         })
     }
 
+    /// Counts commits and batches in `metrics` from now on.
+    pub fn count_in(&self, metrics: crate::telemetry::Metrics) {
+        self.writer.count_in(metrics);
+    }
+
     /// Makes `batch` happen whole; returns when it is on disk.
     ///
     /// # Errors

@@ -3,8 +3,9 @@
 //! Whatever is waiting when the writer is free goes into one transaction, each batch in a savepoint of its own, so a
 //! batch whose guard fails leaves the others alone. Answers go out after the commit, never before.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -13,6 +14,7 @@ use super::batch::{Batch, Guard};
 use super::bind::bind;
 use super::error::StoreError;
 use super::threads::Threads;
+use crate::telemetry::{Metrics, names};
 
 /// Batches that may wait for the writer; more are refused, so that a slow disk shows as an error and not as memory.
 const WAITING: usize = 4096;
@@ -28,6 +30,7 @@ struct Job {
 #[derive(Clone)]
 pub(super) struct Writer {
     thread: Arc<Threads<Job>>,
+    metrics: Arc<OnceLock<Metrics>>,
 }
 
 impl Writer {
@@ -35,10 +38,18 @@ impl Writer {
     pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
         let (jobs, waiting) = sync_channel(WAITING);
         let mut thread = Threads::new(jobs);
-        thread.spawn("store-writer", move || write_all(connection, &waiting))?;
+        let metrics = Arc::new(OnceLock::new());
+        let counted = Arc::clone(&metrics);
+        thread.spawn("store-writer", move || write_all(connection, &waiting, &counted))?;
         Ok(Self {
             thread: Arc::new(thread),
+            metrics,
         })
+    }
+
+    /// Counts commits and batches in `metrics` from now on; the first call decides.
+    pub(super) fn count_in(&self, metrics: Metrics) {
+        let _ = self.metrics.set(metrics);
     }
 
     /// Returns when the batch is on disk, or why it is not.
@@ -49,16 +60,32 @@ impl Writer {
     }
 }
 
-fn write_all(mut connection: Connection, waiting: &Receiver<Job>) {
+fn write_all(mut connection: Connection, waiting: &Receiver<Job>, metrics: &OnceLock<Metrics>) {
     let mut jobs = Vec::with_capacity(TOGETHER);
     while let Ok(first) = waiting.recv() {
         jobs.push(first);
         jobs.extend(waiting.try_iter().take(TOGETHER - 1));
+        let began = Instant::now();
         let outcomes = write(&mut connection, &jobs);
+        if let Some(metrics) = metrics.get() {
+            count(metrics, &outcomes, began);
+        }
         for (job, outcome) in jobs.drain(..).zip(outcomes) {
             // A caller that went away has no use for the answer; what it asked for happened all the same.
             let _ = job.answer.send(outcome);
         }
+    }
+}
+
+fn count(metrics: &Metrics, outcomes: &[Result<(), StoreError>], began: Instant) {
+    metrics.observe(&names::STORE_COMMIT_SECONDS, [], began.elapsed());
+    for outcome in outcomes {
+        let label = match outcome {
+            Ok(()) => "done",
+            Err(StoreError::Guard(_)) => "guarded",
+            Err(_) => "failed",
+        };
+        metrics.count(&names::STORE_BATCHES, [label.into()]);
     }
 }
 

@@ -49,7 +49,6 @@ table! {
     HANDSHAKES_FAILED Counter "countersign_tls_handshakes_failed_total" ["door", "cause"] "TLS handshakes that failed.";
     REQUESTS Counter "countersign_requests_total" ["route", "access", "code", "status"] "Requests answered, by status class and code of refusal.";
     REQUEST_SECONDS Histogram "countersign_request_seconds" ["route", "access"] "Time from the head of a request to its answer.";
-    STAGE_SECONDS Histogram "countersign_stage_seconds" ["stage"] "Time spent in one stage of the journey.";
     LOGINS Counter "countersign_logins_total" ["outcome"] "Login attempts.";
     POLICY_DECISIONS Counter "countersign_policy_decisions_total" ["action", "decision"] "Decisions of the policies; `error` is an alarm.";
     STORE_COMMIT_SECONDS Histogram "countersign_store_commit_seconds" [] "Time of one commit of the store.";

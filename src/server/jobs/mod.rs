@@ -3,7 +3,5 @@
 //! A job must never keep the gateway from going away, never run twice at once, and never fail silently for good.
 
 mod every;
-mod housekeeping;
 
 pub use every::Jobs;
-pub use housekeeping::keep_house;
