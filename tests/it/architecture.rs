@@ -253,6 +253,7 @@ fn the_clock_is_read_in_one_place() {
     assert_none(faults);
 }
 
+/// By its `mod.rs`, or below a module by the file of its name beside it.
 #[test]
 fn every_folder_introduces_itself() {
     let mut faults = Vec::new();
@@ -260,14 +261,14 @@ fn every_folder_introduces_itself() {
     let mut folders: Vec<_> = files.iter().filter_map(|source| source.path.parent()).collect();
     folders.dedup();
     for folder in folders.into_iter().filter(|folder| *folder != Path::new("src")) {
-        let page = folder.join("mod.rs");
-        match std::fs::read_to_string(root().join(&page)) {
-            Ok(text) if text.starts_with("//! ") => {}
-            Ok(_) => faults.push(format!(
-                "{}:1: does not begin with what the folder is for",
-                page.display()
-            )),
-            Err(_) => faults.push(format!("{}: is missing", page.display())),
+        let is_module = folder.parent() == Some(Path::new("src"));
+        let (page, beside) = (folder.join("mod.rs"), folder.with_extension("rs"));
+        let read = |path: &Path| std::fs::read_to_string(root().join(path)).ok();
+        let text = read(&page).or_else(|| read(&beside).filter(|_| !is_module));
+        match text {
+            Some(text) if text.starts_with("//! ") => {}
+            Some(_) => faults.push(format!("{}: does not say first what it is for", folder.display())),
+            None => faults.push(format!("{}: is missing", page.display())),
         }
     }
     assert_none(faults);
