@@ -159,8 +159,11 @@ fn declared_length(headers: &HeaderMap) -> Result<Option<u64>, Fault> {
     let Some(value) = headers.get(CONTENT_LENGTH) else {
         return Ok(None);
     };
+    // Digits alone: `parse` would take a plus sign as well (RFC 9110, section 8.6).
     let text = value.to_str().unwrap_or_default();
-    text.parse()
+    let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    digits
+        .and_then(|digits| digits.parse().ok())
         .map(Some)
-        .map_err(|_| malformed("Content-Length is not a number."))
+        .ok_or_else(|| malformed("Content-Length is not a number."))
 }

@@ -161,7 +161,13 @@ async fn check_signature(
     entry
         .verify(&view, &key.key, Algorithm::of(&key.key))
         .map_err(|error| invalid(&error))?;
-    let payment = payment_evidence(&signatures, &view, &keys.all(), exchange.at)?;
+    let payment = payment_evidence(
+        &signatures,
+        &view,
+        &keys.all(),
+        exchange.at,
+        exchange.demands_payment_signature(),
+    )?;
     let good_signature = entry.label().to_owned();
     let members = entry.renamed("client").map_err(|error| invalid(&error))?;
     check_digest(exchange, facts)?;
@@ -176,7 +182,7 @@ async fn check_signature(
 }
 
 /// The one signature of the family, chosen by its tag and never by its label (SIG-12, FSIG-05).
-fn select<'s, 'a>(signatures: &'s Signatures<'a>) -> Result<&'s Entry<'a>, Fault> {
+pub(super) fn select<'s, 'a>(signatures: &'s Signatures<'a>) -> Result<&'s Entry<'a>, Fault> {
     let mut family = signatures.with_tag_prefix(TAG_FAMILY);
     match (family.next(), family.next()) {
         (None, _) => Err(Code::SignatureMissing.into()),

@@ -31,15 +31,21 @@ pub(super) struct PaymentEvidence {
 }
 
 /// Verifies the payment signature when there is one. A bad one sinks the request: a backend must never be handed
-/// evidence that does not hold.
+/// evidence that does not hold. A missing one does when it is `demanded`.
 pub(super) fn payment_evidence(
     signatures: &Signatures<'_>,
     request: &Request<'_>,
     keys: &[Jwk],
     now: Timestamp,
+    demanded: bool,
 ) -> Result<Option<PaymentEvidence>, Fault> {
     let entry = match signatures.by_tag(PAYMENT_TAG) {
         Ok(entry) => entry,
+        Err(SelectError::Missing) if demanded => {
+            return Err(Fault::new(Code::SignatureMissing).detail(
+                "This backend demands the client's own evidence: add a second signature with tag \"countersign-payment\".",
+            ));
+        }
         Err(SelectError::Missing) => return Ok(None),
         Err(error) => return Err(Fault::new(Code::SignatureInvalid).cause(error)),
     };

@@ -6,7 +6,7 @@ use http::request::Parts;
 
 use super::snapshot::{GateRoute, Snapshot};
 use crate::base::{Connection, RequestId, Timestamp};
-use crate::config::Access;
+use crate::config::{Access, ClientEvidence};
 
 pub(super) struct Exchange {
     pub(super) id: RequestId,
@@ -72,6 +72,14 @@ impl Exchange {
     /// Whether the request moves money.
     pub(super) fn moves_money(&self) -> bool {
         self.route.as_ref().is_some_and(|route| route.mapping.is_some())
+    }
+
+    /// Whether the backend demands the client's own signature under a payment (design 4.6).
+    pub(super) fn demands_payment_signature(&self) -> bool {
+        let name = self.route.as_ref().map(|route| route.route.upstream.as_str());
+        let upstream = name.and_then(|name| self.snapshot.config.upstream(name));
+        self.moves_money()
+            && upstream.is_some_and(|upstream| upstream.client_evidence == ClientEvidence::Signed)
     }
 
     /// A header that may stand once, as text.

@@ -32,8 +32,8 @@ pub(super) struct Caller {
 }
 
 /// How the credentials were presented.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Scheme {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scheme {
     Dpop,
     Bearer,
 }
@@ -91,7 +91,7 @@ async fn caller(exchange: &Exchange, services: &Services, access: Access) -> Res
 }
 
 /// The access token, from the `Authorization` header and nowhere else (FAPI-21).
-fn credentials(exchange: &Exchange) -> Result<(Scheme, &str), Fault> {
+pub(super) fn credentials(exchange: &Exchange) -> Result<(Scheme, &str), Fault> {
     let value = exchange
         .head
         .headers

@@ -28,6 +28,8 @@ mod permit;
 mod refusal;
 mod seal;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 mod txn_token;
 
 pub use admit::{Admitted, Arrived};

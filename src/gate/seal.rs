@@ -31,6 +31,7 @@ pub struct Sealed {
     upstream: String,
     deadline: std::time::Duration,
     answer_limit: usize,
+    answer_must_be_signed: bool,
 }
 
 /// What outlives the sending: the exchange to answer, and the payment whose outcome is to be recorded.
@@ -57,6 +58,10 @@ impl Sendable for Sealed {
 
     fn answer_limit(&self) -> usize {
         self.answer_limit
+    }
+
+    fn answer_must_be_signed(&self) -> bool {
+        self.answer_must_be_signed
     }
 
     fn into_request(self) -> http::Request<Bytes> {
@@ -278,6 +283,7 @@ fn outbound(
         upstream: upstream.name.clone(),
         deadline: route.route.timeout.unwrap_or(upstream.timeout),
         answer_limit: usize::try_from(route.route.answer_limit).unwrap_or(usize::MAX),
+        answer_must_be_signed: exchange.answers_are_signed(),
     })
 }
 

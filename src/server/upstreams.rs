@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use countersign_jose::jwk::{Jwk, JwkSet};
+
 use super::error::StartError;
 use crate::base::Secret;
 use crate::config::{Config, Upstream};
 use crate::telemetry::Metrics;
-use crate::upstream::{ClientIdentity, Clusters, UpstreamLimits, UpstreamSettings};
+use crate::upstream::{ClientIdentity, ClusterError, Clusters, UpstreamLimits, UpstreamSettings};
 
 /// Reads certificates and keys and makes the backends ready; connects nothing yet.
 pub(super) fn clusters(config: &Config, metrics: &Metrics) -> Result<Arc<Clusters>, StartError> {
@@ -39,8 +41,28 @@ fn settings(upstream: &Upstream) -> Result<UpstreamSettings, StartError> {
             .collect(),
         authorities,
         client,
+        answer_keys: upstream
+            .answer_keys
+            .as_ref()
+            .map(|path| answer_keys(upstream, path))
+            .transpose()?,
         limits: UpstreamLimits::default(),
     })
+}
+
+/// The keys of a JWKS file (RFC 7517, section 5). A file without any would let every answer count as unsigned.
+fn answer_keys(upstream: &Upstream, path: &Path) -> Result<Vec<Jwk>, StartError> {
+    let text = read(&format!("upstream '{}': answer_keys", upstream.name), path)?;
+    let unusable = |cause: String| ClusterError {
+        upstream: upstream.name.clone(),
+        cause: format!("`answer_keys` {cause}"),
+    };
+    let set: JwkSet =
+        serde_json::from_slice(&text).map_err(|error| unusable(format!("is no JWK set: {error}")))?;
+    if set.keys.is_empty() {
+        return Err(unusable("holds no key".to_owned()).into());
+    }
+    Ok(set.keys)
 }
 
 /// The bytes of a file that the configuration names by `key`.

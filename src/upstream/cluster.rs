@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use countersign_jose::jwk::Jwk;
 use http::HeaderValue;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject as _;
@@ -31,6 +32,8 @@ pub struct UpstreamSettings {
     pub authorities: Option<Vec<u8>>,
     /// What the gateway proves itself with, where the backend asks for it.
     pub client: Option<ClientIdentity>,
+    /// The keys it signs its answers with; `None`: it does not sign.
+    pub answer_keys: Option<Vec<Jwk>>,
     /// Bounds.
     pub limits: UpstreamLimits,
 }
@@ -135,6 +138,7 @@ pub(super) struct Cluster {
     pub(super) host: HeaderValue,
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) tls: Option<Arc<ClientConfig>>,
+    pub(super) answer_keys: Option<Vec<Jwk>>,
     pub(super) limits: UpstreamLimits,
     pub(super) room: Semaphore,
     turn: AtomicUsize,
@@ -163,6 +167,7 @@ impl Cluster {
             host,
             endpoints: addresses.into_iter().map(endpoint).collect(),
             tls,
+            answer_keys: settings.answer_keys,
             limits,
             room: Semaphore::new(limits.requests),
             turn: AtomicUsize::new(0),
@@ -244,6 +249,7 @@ mod tests {
             urls: urls.iter().map(|url| (*url).to_owned()).collect(),
             authorities: None,
             client: None,
+            answer_keys: None,
             limits: UpstreamLimits::default(),
         }
     }

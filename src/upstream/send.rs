@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use countersign_jose::jwk::Jwk;
 use http::header::{CONTENT_LENGTH, EXPECT, HOST};
 use http::{HeaderMap, HeaderName, Request, StatusCode, Uri};
 use tokio::time::{Instant, timeout_at};
 
+use super::answer_signature;
 use super::cluster::{Cluster, Clusters};
 use super::connect::connect;
 use super::endpoint::Endpoint;
@@ -27,6 +29,10 @@ pub trait Sendable {
     /// Fields of the answer that its route lets through although backends may not send them.
     fn kept_answer_headers(&self) -> &[HeaderName] {
         &[]
+    }
+    /// Whether an answer counts only under the backend's own signature, where the upstream has keys for it.
+    fn answer_must_be_signed(&self) -> bool {
+        false
     }
     /// The request: target, headers and body exactly as authorised. `Host` and the framing are made here.
     fn into_request(self) -> Request<Bytes>;
@@ -69,6 +75,9 @@ pub enum SendError {
         /// SHA-256 of its body, when all of it came in time.
         digest: Option<[u8; 32]>,
     },
+    /// The answer does not carry a good signature of the backend, which it must.
+    #[error("whoever answered is not shown to be the backend: {0}")]
+    Unproven(String),
     /// The head of the answer is too large.
     #[error("the head of the answer is too large")]
     HeadersTooLarge,
@@ -87,6 +96,7 @@ impl SendError {
             Self::Timeout { .. } => "timeout",
             Self::Cut(_) => "cut",
             Self::Garbage(_) => "garbage",
+            Self::Unproven(_) => "unproven",
             Self::TooLarge { .. } | Self::HeadersTooLarge => "too-large",
         }
     }
@@ -103,13 +113,40 @@ pub async fn send<S: Sendable>(clusters: &Clusters, sealed: S) -> Result<Answer,
         .get(sealed.upstream())
         .ok_or_else(|| SendError::Unsent(format!("there is no upstream `{}`", sealed.upstream())))?;
     let kept = sealed.kept_answer_headers().to_vec();
+    let keys = cluster
+        .answer_keys
+        .as_deref()
+        .filter(|_| sealed.answer_must_be_signed());
     let outgoing = outgoing(cluster, began, sealed)?;
     let mut outcome = send_to_any(cluster, &outgoing, &clusters.metrics).await;
+    if let Some(keys) = keys {
+        outcome = proven(outcome, &outgoing, cluster, keys);
+    }
     if let Ok(answer) = &mut outcome {
         headers::clean_answer(&mut answer.headers, &kept);
     }
     record(&clusters.metrics, &cluster.name, &outcome, began);
     outcome
+}
+
+/// The answer when the backend signed it. What is too large to be read whole cannot be shown to be the backend's.
+fn proven(
+    outcome: Result<Answer, SendError>,
+    sent: &Outgoing,
+    cluster: &Cluster,
+    keys: &[Jwk],
+) -> Result<Answer, SendError> {
+    match outcome {
+        Ok(answer) => {
+            let scheme = if cluster.tls.is_some() { "https" } else { "http" };
+            answer_signature::check(&answer, sent, scheme, &cluster.authority, keys)?;
+            Ok(answer)
+        }
+        Err(error @ (SendError::TooLarge { .. } | SendError::HeadersTooLarge)) => {
+            Err(SendError::Unproven(error.to_string()))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn outgoing<S: Sendable>(cluster: &Cluster, began: Instant, sealed: S) -> Result<Outgoing, SendError> {

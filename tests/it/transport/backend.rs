@@ -120,6 +120,7 @@ pub(super) fn settings(urls: &[&str]) -> UpstreamSettings {
         urls: urls.iter().map(|url| (*url).to_owned()).collect(),
         authorities: None,
         client: None,
+        answer_keys: None,
         limits: UpstreamLimits::default(),
     }
 }
