@@ -45,6 +45,8 @@ pub struct Built {
     pub addresses: Addresses,
     /// Puts a changed configuration in force.
     pub reloader: Arc<Reloader>,
+    /// The services behind the gate, for what runs beside it in this process.
+    pub services: Arc<Services>,
     /// Whether its store is one for development only.
     pub development: bool,
 }
@@ -106,6 +108,7 @@ pub async fn build(
         gateway,
         addresses,
         reloader,
+        services,
         development,
     })
 }

@@ -9,6 +9,8 @@
 
 mod architecture;
 mod docs;
+mod journey;
 mod keys_command;
+mod support;
 mod transport;
 mod vectors;

@@ -1,0 +1,118 @@
+//! A connection that sends exactly what it is told.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// Which HTTP is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// An answer as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Received {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// How one door is reached.
+#[derive(Clone)]
+pub(crate) struct Wire {
+    address: SocketAddr,
+    config: ClientConfig,
+}
+
+impl Wire {
+    /// Believes the certificates in `ca`, shows the certificate in `identity` (chain and key).
+    pub(crate) fn new(address: SocketAddr, ca: &Path, identity: Option<(&Path, &Path)>) -> Self {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_file_iter(ca).unwrap() {
+            roots.add(certificate.unwrap()).unwrap();
+        }
+        let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_root_certificates(roots);
+        let config = match identity {
+            None => builder.with_no_client_auth(),
+            Some((chain, key)) => {
+                let chain = CertificateDer::pem_file_iter(chain).unwrap();
+                let key = PrivateKeyDer::from_pem_file(key).unwrap();
+                builder
+                    .with_client_auth_cert(chain.map(Result::unwrap).collect(), key)
+                    .unwrap()
+            }
+        };
+        Self { address, config }
+    }
+
+    async fn connect(&self, protocol: Protocol) -> std::io::Result<TlsStream<TcpStream>> {
+        let mut config = self.config.clone();
+        config.alpn_protocols = vec![match protocol {
+            Protocol::Http1 => b"http/1.1".to_vec(),
+            Protocol::Http2 => b"h2".to_vec(),
+        }];
+        let socket = TcpStream::connect(self.address).await?;
+        let name = ServerName::try_from("localhost").unwrap();
+        TlsConnector::from(Arc::new(config)).connect(name, socket).await
+    }
+
+    /// Sends one request on a connection of its own. In HTTP/2 the authority comes from the URI of the request, in HTTP/1
+    /// from its `Host`.
+    pub(crate) async fn send(
+        &self,
+        protocol: Protocol,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Received, String> {
+        let stream = self.connect(protocol).await.map_err(|error| error.to_string())?;
+        let io = TokioIo::new(stream);
+        let describe = |error: hyper::Error| format!("{error:?}");
+        let response = match protocol {
+            Protocol::Http1 => {
+                let (mut sender, connection) = http1::handshake(io).await.map_err(describe)?;
+                tokio::spawn(connection);
+                sender.send_request(request).await
+            }
+            Protocol::Http2 => {
+                let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io)
+                    .await
+                    .map_err(describe)?;
+                tokio::spawn(connection);
+                sender.send_request(request).await
+            }
+        };
+        let (head, body) = response.map_err(describe)?.into_parts();
+        Ok(Received {
+            status: head.status,
+            headers: head.headers,
+            body: body.collect().await.map_err(describe)?.to_bytes(),
+        })
+    }
+
+    /// Sends bytes and returns everything that comes back until the connection ends.
+    pub(crate) async fn send_bytes(&self, bytes: &[u8]) -> String {
+        let mut stream = self.connect(Protocol::Http1).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        let mut answer = Vec::new();
+        // A peer that ends without a TLS goodbye has said all the same what it had to say.
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+}
