@@ -25,7 +25,6 @@ mod tests;
 type Server = Arc<AuthorizationServer>;
 
 /// The endpoints and documents of `server`.
-#[must_use]
 pub fn router(server: Server) -> Router {
     let endpoints = Router::new()
         .route("/oauth/authorize-challenge", post(challenge).fallback(not_post))

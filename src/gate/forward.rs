@@ -56,7 +56,7 @@ pub(super) enum Recalled {
     /// Answered from the record; no counter was touched.
     Answered(Answered),
     /// New, or never sent: it goes on.
-    New(Attested),
+    New(Box<Attested>),
 }
 
 /// Looks up the idempotency key (design 6): after Attested, before any policy.
@@ -65,14 +65,14 @@ pub(super) async fn recall(attested: Attested, services: &Services) -> Result<Re
     let found = {
         let (Some(caller), Some(key), Some(route)) = (&facts.caller, &facts.idempotency_key, &exchange.route)
         else {
-            return Ok(Recalled::New(Attested::again(exchange, facts)));
+            return Ok(Recalled::New(Box::new(Attested::again(exchange, facts))));
         };
         let scope = idempotency::Scope::of(&caller.token.client, &caller.token.subject, &route.name, key);
         idempotency::find(&services.db, &scope).await
     };
     let refuse = |exchange, fault: Fault| Err(Refused::new(exchange, fault));
     let record = match found {
-        Ok(None) => return Ok(Recalled::New(Attested::again(exchange, facts))),
+        Ok(None) => return Ok(Recalled::New(Box::new(Attested::again(exchange, facts)))),
         Ok(Some(record)) => record,
         Err(error) => return refuse(exchange, error.into()),
     };
@@ -80,7 +80,7 @@ pub(super) async fn recall(attested: Attested, services: &Services) -> Result<Re
         return refuse(exchange, Code::IdempotencyKeyReused.into());
     }
     match record.outcome {
-        Outcome::Unsent => Ok(Recalled::New(Attested::again(exchange, facts))),
+        Outcome::Unsent => Ok(Recalled::New(Box::new(Attested::again(exchange, facts)))),
         Outcome::Reserved => refuse(exchange, Fault::new(Code::InProgress).retry_after(ASK_AGAIN)),
         Outcome::Unknown => refuse(exchange, Fault::new(Code::OutcomeUnknown).retry_after(ASK_AGAIN)),
         Outcome::NotExecuted => refuse(exchange, Code::NotExecuted.into()),

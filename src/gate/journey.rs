@@ -123,7 +123,7 @@ impl Gate {
         // Asked before with the same key: answered from the record.
         let attested = match recall(attested, services).await? {
             Recalled::Answered(answered) => return Ok(answered),
-            Recalled::New(attested) => attested,
+            Recalled::New(attested) => *attested,
         };
         // That the policies permit it.
         let permitted = permit(attested, services).await?;
