@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::console::{CliError, Console};
-use super::{certs, check, init, keys, login, pay, policy, serve};
+use super::{certs, check, init, keys, login, pay, policy, seed, serve};
 use crate::base::{Clock as _, SystemClock, SystemEntropy};
 
 /// A payment authentication gateway: lets a request pass to a financial backend only when it knows who sends it and what
@@ -29,6 +29,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Run the gateway until SIGTERM or Ctrl-C; SIGHUP reads configuration and policies again
     Serve(serve::ServeArgs),
+    /// Write clients, customers and admins into a store that no gateway is serving
+    Seed(seed::SeedArgs),
     /// A small private certificate authority, one intermediate per purpose
     Certs(certs::CertsArgs),
     /// List, rotate and revoke the keys of a running gateway
@@ -63,6 +65,7 @@ fn run(command: &Command, console: &mut Console<'_>) -> Result<ExitCode, CliErro
         Command::Init(args) => init::run(args, &SystemEntropy::default(), console)?,
         Command::Check(args) => check::run(args, &[], now, console)?,
         Command::Serve(args) => serve::run(args, console)?,
+        Command::Seed(args) => seed::run(args, console)?,
         Command::Certs(args) => certs::run(args, now, console)?,
         Command::Keys(args) => block_on(keys::run(args, console))?,
         Command::Policy(args) => return Ok(policy::run(args)),

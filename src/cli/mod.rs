@@ -13,6 +13,7 @@ pub mod keys;
 pub mod login;
 pub mod pay;
 pub mod policy;
+pub mod seed;
 pub mod serve;
 mod session_file;
 

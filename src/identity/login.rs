@@ -7,13 +7,14 @@ use std::time::Duration;
 use countersign_jose::Thumbprint;
 
 use super::assurance::Factor;
+use super::credentials::{self, Credentials};
 use super::customer::{Customers, Username};
-use super::password::{Caller, Overloaded, Password, Passwords, StoredPassword};
+use super::password::{Caller, Overloaded, Password, Passwords};
 use super::throttle::{Attempt, Ledger, Throttle};
 use super::totp::{self, TotpSecret};
 use crate::base::{ClientId, CustomerId, DeviceId, Entropy, Event, Secret, Timestamp};
 use crate::privacy::{Vault, VaultError};
-use crate::store::{Batch, Db, Row, StoreError};
+use crate::store::{Batch, Db, StoreError};
 
 /// How long to wait when too many passwords are being checked.
 const OVERLOADED_WAIT: Duration = Duration::from_secs(5);
@@ -97,29 +98,8 @@ pub struct Logins {
     dummy_totp: TotpSecret,
 }
 
-/// What is known of the customer a username names; everything is absent for a name that does not exist.
-#[derive(Default)]
-struct Credentials {
-    customer: Option<CustomerId>,
-    locked: bool,
-    password: Option<StoredPassword>,
-    totp: Option<(TotpSecret, i64)>,
-    device: Option<DeviceId>,
-}
-
-const SELECT: &str = "SELECT customer.id, customer.locked_at, customer_key.sealed, password.phc, password.pepper, \
-     totp.secret, totp.last_step, device.id FROM customer \
-     JOIN customer_key ON customer_key.customer = customer.id \
-     LEFT JOIN password ON password.customer = customer.id \
-     LEFT JOIN totp ON totp.customer = customer.id \
-     LEFT JOIN device ON device.customer = customer.id AND device.jkt = $2 \
-     WHERE customer.username_index = $1";
-
 impl Logins {
-    /// Over the services it needs.
-    ///
-    /// # Errors
-    /// None today; the secret used for unknown names is made here.
+    /// Over the services it needs. The secret that stands in for those that do not exist is made here.
     #[must_use]
     #[expect(
         clippy::expect_used,
@@ -150,7 +130,20 @@ impl Logins {
     /// # Errors
     /// [`LoginError::Vault`].
     pub async fn is_known_device(&self, username: &Username, key: &Thumbprint) -> Result<bool, LoginError> {
-        Ok(self.credentials(username, key).await?.device.is_some())
+        Ok(
+            credentials::find(&self.db, &self.vault, self.customers.index(username), key)
+                .await?
+                .device
+                .is_some(),
+        )
+    }
+
+    /// Forgets what need not be known of failures any more; a job calls it every minute.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn sweep(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.throttle.sweep(now).await
     }
 
     /// Judges what is presented. Unless it is proven, what happened is on disk when this returns.
@@ -158,16 +151,14 @@ impl Logins {
     /// # Errors
     /// [`LoginError`]; the attempt then does not count.
     pub async fn judge(&self, presented: &Presented<'_>) -> Result<Outcome, LoginError> {
-        let credentials = self
-            .credentials(presented.username, &presented.device_key)
-            .await?;
+        let name = self.customers.index(presented.username);
+        let credentials = credentials::find(&self.db, &self.vault, name, &presented.device_key).await?;
         let known = credentials.device.is_some();
         let ledger = if known {
             Ledger::KnownDevices
         } else {
             Ledger::Strangers
         };
-        let name = self.customers.index(presented.username);
         let factors = presented.factors();
         let attempt = match self.throttle.begin(name, ledger, &factors, presented.now).await? {
             Ok(attempt) => attempt,
@@ -256,15 +247,7 @@ impl Logins {
         now: Timestamp,
     ) {
         if let Ok(stored) = self.passwords.hash(password, caller).await {
-            effects.run(
-                "UPDATE password SET phc = $2, pepper = $3, changed_at = $4 WHERE customer = $1",
-                vec![
-                    customer.as_str().into(),
-                    stored.phc.into(),
-                    stored.pepper.into(),
-                    now.into(),
-                ],
-            );
+            credentials::replace_password(effects, customer, &stored, now);
         }
     }
 
@@ -296,44 +279,6 @@ impl Logins {
         }
         self.db.commit(batch).await
     }
-
-    async fn credentials(&self, username: &Username, key: &Thumbprint) -> Result<Credentials, VaultError> {
-        let index = self.customers.index(username);
-        let parameters = vec![
-            index.as_bytes().as_slice().into(),
-            key.as_bytes().as_slice().into(),
-        ];
-        match self.db.query_one(SELECT, parameters).await? {
-            Some(row) => self.read(&row),
-            None => Ok(Credentials::default()),
-        }
-    }
-
-    fn read(&self, row: &Row) -> Result<Credentials, VaultError> {
-        let customer = CustomerId::new(row.text(0)?);
-        let key = self.vault.unseal(&customer, row.bytes(2)?)?;
-        let totp = match row.optional_bytes(5)? {
-            Some(sealed) => {
-                let secret = TotpSecret::new(&key.open("totp", sealed)?)
-                    .map_err(|_| StoreError::Corrupt("totp.secret"))?;
-                Some((secret, row.integer(6)?))
-            }
-            None => None,
-        };
-        let password = row.optional_text(3)?.map(|phc| {
-            Ok::<_, StoreError>(StoredPassword {
-                phc: phc.to_owned(),
-                pepper: row.optional_text(4)?.map(str::to_owned),
-            })
-        });
-        Ok(Credentials {
-            customer: Some(customer),
-            locked: row.optional_time(1)?.is_some(),
-            password: password.transpose()?,
-            totp,
-            device: row.optional_text(7)?.map(DeviceId::new),
-        })
-    }
 }
 
 impl Presented<'_> {
@@ -342,33 +287,4 @@ impl Presented<'_> {
         let otp = self.otp.map(|_| Factor::Otp);
         password.into_iter().chain(otp).collect()
     }
-}
-
-/// Adds a customer's password to `batch`.
-pub fn add_password(batch: &mut Batch, customer: &CustomerId, stored: &StoredPassword, now: Timestamp) {
-    batch.run(
-        "INSERT INTO password (customer, phc, pepper, changed_at) VALUES ($1, $2, $3, $4)",
-        vec![
-            customer.as_str().into(),
-            stored.phc.clone().into(),
-            stored.pepper.clone().into(),
-            now.into(),
-        ],
-    );
-}
-
-/// Adds a customer's TOTP secret, sealed under the customer's key, to `batch`.
-pub fn add_totp(
-    batch: &mut Batch,
-    customer: &CustomerId,
-    key: &crate::privacy::DataKey,
-    secret: &TotpSecret,
-    now: Timestamp,
-    entropy: &dyn Entropy,
-) {
-    let sealed = key.seal("totp", secret.expose(), entropy);
-    batch.run(
-        "INSERT INTO totp (customer, secret, last_step, bound_at) VALUES ($1, $2, -1, $3)",
-        vec![customer.as_str().into(), sealed.into(), now.into()],
-    );
 }

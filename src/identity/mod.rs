@@ -1,7 +1,7 @@
 //! Customers and how they prove who they are: NIST SP 800-63B-4, PSD2 RTS on strong customer authentication, RFC 6238,
 //! RFC 8176, RFC 9106.
 //!
-//! * [`customer`] keeps the records, sealed under each customer's own key;
+//! * [`customer`] and [`credentials`] keep the records, sealed under each customer's own key;
 //! * [`session`] and [`revocation`] say what a login is still worth;
 //! * [`password`], [`totp`] are the factors there are; [`throttle`] slows guessing down; [`login`] judges them together;
 //! * [`assurance`] turns proven factors into `acr` and `amr`; [`device`] remembers keys that completed a strong login.
@@ -10,6 +10,7 @@
 //! code, and never let a flood of guesses lock out a device its owner has used before.
 
 pub mod assurance;
+pub mod credentials;
 pub mod customer;
 pub mod device;
 pub mod login;

@@ -92,7 +92,7 @@ impl AuthorizationServer {
         dpop.gives_nonces().then(|| dpop.fresh_nonce(self.now()))
     }
 
-    /// Removes codes, refresh tokens and used proofs whose time is over; a job calls it every minute.
+    /// Removes codes, refresh tokens, used proofs and failures whose time is over; a job calls it every minute.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -108,6 +108,7 @@ impl AuthorizationServer {
             vec![now.into()],
         );
         self.services.db.commit(batch).await?;
+        self.services.logins.sweep(now).await?;
         self.services.dpop.replay().sweep(now).await
     }
 

@@ -24,7 +24,7 @@ mod upstreams;
 
 pub use build::{Addresses, Built, build};
 pub use error::StartError;
-pub use open::{DEVELOPMENT, open_store};
+pub use open::{DEVELOPMENT, open_keyring, open_store};
 pub use reload::Reloader;
 pub use run::Gateway;
 pub use runtime::runtime;

@@ -121,7 +121,11 @@ fn authorization_server(
     }))
 }
 
-async fn open_keyring(
+/// Opens the keys that a configuration names.
+///
+/// # Errors
+/// The key-encryption key cannot be read, or is not the one the keys were sealed with.
+pub async fn open_keyring(
     config: &Config,
     db: &Db,
     clock: &Arc<dyn Clock>,

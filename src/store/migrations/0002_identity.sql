@@ -22,11 +22,13 @@ CREATE TABLE customer (
 
 CREATE INDEX customer_locked ON customer (locked_at) WHERE locked_at IS NOT NULL;
 
--- Password hashes as PHC strings; `pepper` names the key of the keyring that went into it.
+-- Password hashes as PHC strings; `pepper` names the key of the keyring that went into it, `imported` is SHA-256 of the
+-- PHC string that came from elsewhere, kept when the hash is made anew.
 CREATE TABLE password (
     customer TEXT PRIMARY KEY,
     phc TEXT NOT NULL,
     pepper TEXT,
+    imported {bytes},
     changed_at {int} NOT NULL
 );
 

@@ -17,7 +17,7 @@ use crate::answer::Body;
 use crate::base::{
     ClientCertificate, Clock, Connection, CustomerId, Door, Entropy, ManualClock, SystemEntropy, Timestamp,
 };
-use crate::identity::login::{add_password, add_totp};
+use crate::identity::credentials::{add_password, add_totp};
 use crate::identity::password::{Caller, Passwords};
 use crate::identity::{
     Account, Customers, Logins, Password, PasswordParameters, Profile, Sessions,
