@@ -63,7 +63,7 @@ fn run(command: &Command, console: &mut Console<'_>) -> Result<ExitCode, CliErro
     let now = SystemClock.now();
     match command {
         Command::Init(args) => init::run(args, &SystemEntropy::default(), console)?,
-        Command::Check(args) => check::run(args, &[], now, console)?,
+        Command::Check(args) => check::run(args, &[&check::store_check], now, console)?,
         Command::Serve(args) => serve::run(args, console)?,
         Command::Seed(args) => seed::run(args, console)?,
         Command::Certs(args) => certs::run(args, now, console)?,

@@ -18,7 +18,7 @@ use super::seal::{Pending, Reservation, Sealed, fingerprint};
 use super::snapshot::GateRoute;
 use crate::answer::{Body, add_security_headers, problem};
 use crate::base::event::Digest;
-use crate::base::{Code, Event, Fault, TransactionId};
+use crate::base::{Code, Entropy, Event, Fault, TransactionId};
 use crate::store::Batch;
 use crate::transaction::idempotency::{self, Outcome};
 use crate::upstream::{self, Answer, SendError};
@@ -130,7 +130,7 @@ async fn conclude(
     sent: Result<Answer, SendError>,
     services: &Services,
 ) -> Answered {
-    let (outcome, event, verdict) = outcome(&exchange, &reservation, sent, services);
+    let (outcome, event, verdict) = outcome(&exchange, &reservation.transaction, sent, &*services.entropy);
     let now = services.clock.now();
     let mut batch = Batch::new();
     idempotency::conclude(
@@ -154,13 +154,14 @@ async fn conclude(
     }
 }
 
-fn outcome(
+/// What is recorded of a payment, and what its client hears. A payment of which a byte may have left and whose backend was
+/// not heard, or not shown to be the backend, has an unknown outcome.
+pub(super) fn outcome(
     exchange: &Exchange,
-    reservation: &Reservation,
+    transaction: &TransactionId,
     sent: Result<Answer, SendError>,
-    services: &Services,
+    entropy: &dyn Entropy,
 ) -> (Outcome, Event, Result<Answer, Fault>) {
-    let transaction = reservation.transaction.clone();
     let event = |status, refused: Option<Code>, content| Event::Answered {
         transaction: transaction.clone(),
         status,
@@ -173,9 +174,9 @@ fn outcome(
             let event = event(Some(answer.status.as_u16()), None, Some(content));
             let sealed = keep(
                 exchange,
-                &transaction,
+                transaction,
                 &Kept::Whole(KeptAnswer::of(&answer)),
-                services,
+                entropy,
             );
             (Outcome::Answered(sealed), event, Ok(answer))
         }
@@ -191,13 +192,13 @@ fn outcome(
                 digest: digest.map(countersign_jose::base64url),
             };
             (
-                Outcome::Answered(keep(exchange, &transaction, &kept, services)),
+                Outcome::Answered(keep(exchange, transaction, &kept, entropy)),
                 event,
                 Err(code.into()),
             )
         }
-        Err(SendError::Unsent(cause)) => {
-            let fault = Fault::new(Code::UpstreamUnavailable).cause(cause);
+        Err(error) if !error.may_have_been_sent() => {
+            let fault = Fault::new(Code::UpstreamUnavailable).cause(error);
             (Outcome::Unsent, event(None, Some(fault.code), None), Err(fault))
         }
         Err(error) => {
@@ -210,17 +211,17 @@ fn outcome(
 }
 
 /// Sealed for the record. Without a data key nothing can be kept; that the backend answered is known all the same.
-fn keep(exchange: &Exchange, transaction: &TransactionId, kept: &Kept, services: &Services) -> Vec<u8> {
+fn keep(exchange: &Exchange, transaction: &TransactionId, kept: &Kept, entropy: &dyn Entropy) -> Vec<u8> {
     let text = serde_json::to_vec(kept).unwrap_or_default();
     exchange
         .snapshot
         .keys
-        .seal(&place(transaction), &text, &*services.entropy)
+        .seal(&place(transaction), &text, entropy)
         .unwrap_or_default()
 }
 
 /// What the client reads when a request that moves no money got no usable answer.
-fn fault_of(error: SendError) -> Fault {
+pub(super) fn fault_of(error: SendError) -> Fault {
     let code = match &error {
         SendError::Unsent(_) => Code::UpstreamUnavailable,
         SendError::Timeout { .. } => Code::UpstreamTimeout,

@@ -13,27 +13,39 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0005_admin.sql"),
 ];
 
+/// The newest version this program knows.
+pub(super) const NEWEST: i64 = STEPS.len() as i64;
+
 /// Brings the store to the newest version this program knows.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     refuse_foreign(connection)?;
     connection
         .execute_batch("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL) STRICT")?;
-    let found: i64 = connection
-        .query_row("SELECT version FROM schema_version", [], |row| row.get(0))
-        .optional()?
-        .unwrap_or(0);
-    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
-    if found > known {
-        return Err(StoreError::Newer { found, known });
+    let found = found_version(connection)?;
+    if found > NEWEST {
+        return Err(StoreError::Newer { found, known: NEWEST });
     }
     let transaction = connection.transaction()?;
     for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {
         transaction.execute_batch(&for_sqlite(step))?;
     }
     transaction.execute("DELETE FROM schema_version", [])?;
-    transaction.execute("INSERT INTO schema_version (version) VALUES (?1)", [known])?;
+    transaction.execute("INSERT INTO schema_version (version) VALUES (?1)", [NEWEST])?;
     transaction.commit()?;
     Ok(())
+}
+
+/// The version of a store; 0 for one without a schema. Changes nothing.
+pub(super) fn found_version(connection: &Connection) -> Result<i64, StoreError> {
+    refuse_foreign(connection)?;
+    let sql = "SELECT count(*) FROM sqlite_master WHERE name = 'schema_version'";
+    let tables: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+    if tables == 0 {
+        return Ok(0);
+    }
+    let sql = "SELECT version FROM schema_version";
+    let version = connection.query_row(sql, [], |row| row.get(0)).optional()?;
+    Ok(version.unwrap_or(0))
 }
 
 /// A database that holds tables but no schema version was made by another program, and stays as it is.

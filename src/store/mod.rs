@@ -1,7 +1,8 @@
 //! What must last: one embedded database, written in batches that either happen whole or not at all.
 //!
 //! * [`Db`] is the handle; [`Batch`] collects guarded statements and audit events; [`group_commit`] makes many batches
-//!   durable with one flush; [`migrations`] brings a store to this program's version and refuses a newer one;
+//!   durable with one flush; [`migrations`] brings a store to this program's version and refuses a newer one; [`inspect()`] looks
+//!   at a store and changes nothing;
 //! * [`ephemeral`] holds what may be lost with the process: nonces, challenges, counters of short life.
 //!
 //! One SQL text serves every database: parameters are `$1`, `$2`, …; values are integers, text and bytes; no statement
@@ -13,6 +14,7 @@ mod db;
 pub mod ephemeral;
 mod error;
 mod group_commit;
+mod inspect;
 mod migrations;
 mod read;
 mod row;
@@ -24,4 +26,5 @@ pub use batch::{Batch, Guard};
 pub use db::Db;
 pub use ephemeral::Ephemeral;
 pub use error::StoreError;
+pub use inspect::{Inspection, inspect};
 pub use row::{Row, Value};

@@ -10,3 +10,6 @@ pub mod exemption;
 pub mod extract;
 pub mod idempotency;
 pub mod payee;
+
+#[cfg(test)]
+mod tests;

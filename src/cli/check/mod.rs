@@ -4,7 +4,9 @@
 
 mod certificate;
 mod command;
+mod store;
 #[cfg(test)]
 mod tests;
 
 pub use command::{CheckArgs, Findings, FurtherCheck, check, run};
+pub use store::store_check;

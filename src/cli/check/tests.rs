@@ -49,7 +49,7 @@ fn run_certs(folder: &Path, words: &[&str]) -> Result<(), CliError> {
 fn run_check(folder: &Path, json: bool, now: Timestamp) -> (String, Result<(), CliError>) {
     let config = folder.join("countersign.toml");
     let args = parsed(&["--config", config.to_str().unwrap()]);
-    said(json, |console| run(&args, &[], now, console))
+    said(json, |console| run(&args, &[&store_check], now, console))
 }
 
 /// A folder made by `init`, with every certificate that its configuration names.
@@ -295,4 +295,33 @@ fn check_writes_the_schema_for_editors() {
         serde_json::from_str::<Value>(&said).unwrap(),
         config::json_schema()
     );
+}
+
+#[test]
+fn the_store_is_looked_at_and_left_alone() {
+    use crate::store::Db;
+    let folder = made();
+    let path = folder.path().join("countersign.sqlite");
+    let (said, result) = run_check(folder.path(), false, now());
+    assert!(result.is_ok() && !path.exists(), "missing is no fault: {said}");
+
+    let db = Db::open(&path).unwrap();
+    let (said, result) = run_check(folder.path(), false, now());
+    assert!(result.is_ok(), "in use is no fault: {said}");
+    assert!(
+        said.contains("warning:") && said.contains("store.url") && said.contains("in use"),
+        "{said}"
+    );
+    drop(db);
+    let (said, result) = run_check(folder.path(), false, now());
+    assert!(result.is_ok() && !said.contains("store.url"), "{said}");
+
+    fs::write(&path, "a letter, not a store").unwrap();
+    let (said, result) = run_check(folder.path(), true, now());
+    let told: Value = serde_json::from_str(&said).unwrap();
+    assert!(
+        result.is_err() && told["faults"][0]["key"] == "store.url",
+        "{told}"
+    );
+    assert_eq!(fs::read(&path).unwrap(), b"a letter, not a store");
 }

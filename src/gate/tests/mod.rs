@@ -3,6 +3,7 @@
 mod admission;
 mod credentials;
 mod evidence;
+mod forwarding;
 mod outbound;
 
 use std::net::SocketAddr;

@@ -84,6 +84,7 @@ pub(super) struct Payment {
     pub(super) request: Request<Bytes>,
     pub(super) deadline: Duration,
     pub(super) answer_limit: usize,
+    pub(super) answer_must_be_signed: bool,
 }
 
 impl Default for Payment {
@@ -94,6 +95,7 @@ impl Default for Payment {
                 .unwrap(),
             deadline: Duration::from_secs(60),
             answer_limit: 1024,
+            answer_must_be_signed: false,
         }
     }
 }
@@ -107,6 +109,9 @@ impl Sendable for Payment {
     }
     fn answer_limit(&self) -> usize {
         self.answer_limit
+    }
+    fn answer_must_be_signed(&self) -> bool {
+        self.answer_must_be_signed
     }
     fn into_request(self) -> Request<Bytes> {
         self.request

@@ -7,6 +7,7 @@ mod doors;
 mod drain;
 mod gateway;
 mod http_limits;
+mod signed_answers;
 mod upstream_failures;
 mod upstreams;
 mod waiting;
