@@ -18,8 +18,7 @@ pub use write::{Stores, Written, write};
 use super::console::{CliError, Console};
 use crate::base::{Clock, Entropy, SystemClock, SystemEntropy};
 use crate::config::{self, Config};
-use crate::identity::{self, PasswordParameters};
-use crate::server::{open_keyring, open_store};
+use crate::server::{identity_settings, open_keyring, open_store};
 
 /// Arguments of `seed`.
 #[derive(Debug, Args)]
@@ -89,17 +88,7 @@ async fn open(config: &Config) -> Result<Stores, CliError> {
     let db = open_store(config).map_err(CliError::failed)?;
     let keyring = open_keyring(config, &db, &clock, &entropy).await;
     let keyring = Arc::new(keyring.map_err(CliError::failed)?);
-    let password = &config.identity.password;
-    let settings = identity::Settings {
-        password: PasswordParameters {
-            memory_kib: password.memory_kib,
-            passes: password.iterations,
-            lanes: password.parallelism,
-        },
-        hash_memory: usize::try_from(password.memory_budget).unwrap_or(usize::MAX),
-        ..identity::Settings::default()
-    };
-    Stores::open(db, keyring, &settings, clock, entropy)
+    Stores::open(db, keyring, &identity_settings(config), clock, entropy)
         .await
         .map_err(CliError::failed)
 }

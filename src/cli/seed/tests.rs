@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::base::{ManualClock, Timestamp};
+use crate::identity::{self, PasswordParameters};
 use crate::keys::{Keyring, Schedule, read_kek};
 use crate::store::Db;
 

@@ -197,6 +197,11 @@ impl Gateway {
         }
     }
 
+    /// Ends everything but the folder of the store.
+    pub(super) fn stop(self) -> tempfile::TempDir {
+        self.folder
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
     }
