@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use http::HeaderMap;
 
 use super::access_token::Verifier;
@@ -15,6 +16,7 @@ use crate::answer::OauthError;
 use crate::base::{Clock, Connection, Entropy, Timestamp};
 use crate::identity::{Logins, Sessions, Settings as IdentitySettings};
 use crate::keys::Keyring;
+use crate::policy::Bundle;
 use crate::store::{Batch, Db, Ephemeral, StoreError};
 
 /// What an authorization server is built from.
@@ -33,6 +35,8 @@ pub struct Services {
     pub verifier: Arc<Verifier>,
     /// The verifier of DPoP proofs.
     pub dpop: Arc<Dpop>,
+    /// The policies in force.
+    pub policies: Arc<ArcSwap<Bundle>>,
     /// The keys.
     pub keyring: Arc<Keyring>,
     /// The store.

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use super::control::{PolicyAuthority, RunningGate};
 use super::doors::Doors;
 use super::error::StartError;
@@ -64,7 +66,8 @@ pub async fn build(
     let doors = Doors::open(&config)?;
     let policy = Arc::new(Bundle::load(&config.policy.dir)?);
     let upstreams = clusters(&config, &metrics)?;
-    let opened = open(&config, &clock, &entropy, &metrics).await?;
+    let policies = Arc::new(ArcSwap::new(Arc::clone(&policy)));
+    let opened = open(&config, &clock, &entropy, &metrics, &policies).await?;
     let deployment = if opened.development {
         Deployment::Development
     } else {
@@ -84,6 +87,7 @@ pub async fn build(
         gate: Arc::clone(&gate),
         services: Arc::clone(&services),
         certificates: Arc::clone(&doors.certificates),
+        policies,
         one: tokio::sync::Mutex::new(()),
     });
     let jobs = Jobs::new(metrics.clone());

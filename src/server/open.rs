@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use crate::base::{Clock, Entropy, Timestamp};
 use crate::config::{Config, StoreUrl};
 use crate::gate::Services;
@@ -10,6 +12,7 @@ use crate::keys::{Keyring, Schedule, read_kek};
 use crate::oauth::bound_key::BoundKeys;
 use crate::oauth::dpop::Nonces;
 use crate::oauth::{self, AuthorizationServer, Clients, Dpop, Verifier};
+use crate::policy::Bundle;
 use crate::privacy::{Pseudonyms, Vault};
 use crate::store::{Batch, Db, Ephemeral};
 use crate::telemetry::Metrics;
@@ -47,6 +50,7 @@ pub(super) async fn open(
     clock: &Arc<dyn Clock>,
     entropy: &Arc<dyn Entropy>,
     metrics: &Metrics,
+    policies: &Arc<ArcSwap<Bundle>>,
 ) -> Result<Opened, StartError> {
     let db = open_store(config)?;
     db.count_in(metrics.clone());
@@ -75,6 +79,7 @@ pub(super) async fn open(
         &services,
         settings,
         identity_settings(config),
+        policies,
     )?);
     Ok(Opened {
         services,
@@ -87,6 +92,7 @@ fn authorization_server(
     services: &Services,
     settings: oauth::Settings,
     identity: identity::Settings,
+    policies: &Arc<ArcSwap<Bundle>>,
 ) -> Result<AuthorizationServer, StartError> {
     let (db, keyring, entropy) = (&services.db, &services.keyring, &services.entropy);
     let vault = || Vault::new(db.clone(), Arc::clone(keyring), Arc::clone(entropy));
@@ -114,6 +120,7 @@ fn authorization_server(
         sessions: Arc::clone(&services.sessions),
         verifier: Arc::clone(&services.tokens),
         dpop: Arc::clone(&services.dpop),
+        policies: Arc::clone(policies),
         keyring: Arc::clone(keyring),
         db: db.clone(),
         clock: Arc::clone(&services.clock),

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use super::doors::server_certificates;
 use super::error::StartError;
 use super::upstreams::clusters;
@@ -23,6 +25,8 @@ pub struct Reloader {
     pub(super) gate: Arc<Gate>,
     pub(super) services: Arc<Services>,
     pub(super) certificates: Arc<Certificates>,
+    /// The policies that logins are judged by.
+    pub(super) policies: Arc<ArcSwap<Bundle>>,
     /// One reload at a time: two that overlap could put an older state in force last.
     pub(super) one: tokio::sync::Mutex<()>,
 }
@@ -70,6 +74,7 @@ impl Reloader {
                 key: "tls.certificate".to_owned(),
                 cause,
             })?;
+        self.policies.store(Arc::clone(&policy));
         self.gate.put_in_force(snapshot);
         Ok(ReloadReport {
             policy_version: policy.version().to_owned(),

@@ -32,17 +32,26 @@ impl AuthorizationServer {
         let (customer, device) = who;
         let amr = assurance::methods(&pending.proven);
         let seconds = u64::try_from(now.seconds()).unwrap_or(0);
-        let named = policy::Client { id: client.id.as_str(), profile: client.profile.name() };
+        let named = policy::Client {
+            id: client.id.as_str(),
+            profile: client.profile.name(),
+        };
         let mut facts = Facts::new(Action::Login, named, seconds);
         facts.customer = Some(customer.as_str());
-        facts.device = Device { known: device.is_some(), id: device.map(DeviceId::as_str) };
+        facts.device = Device {
+            known: device.is_some(),
+            id: device.map(DeviceId::as_str),
+        };
         facts.authn = Authn {
             acr: assurance::class(&pending.proven),
             amr: &amr,
             age_seconds: 0,
             strongest_acr: None,
         };
-        facts.network = Network { ip: Some(request.connection.peer.ip()), country: None };
+        facts.network = Network {
+            ip: Some(request.connection.peer.ip()),
+            country: None,
+        };
         match self.services.policies.load().decide(&facts) {
             Decision::Permit(_) => Ok(Verdict::Ends),
             Decision::Challenge(challenge) => match challenge.remedy {

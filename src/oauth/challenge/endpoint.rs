@@ -7,6 +7,7 @@ use countersign_jose::sha256;
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use super::decision::Verdict;
 use super::pending::{MOST_FAILURES, Pending};
 use crate::answer::OauthError;
 use crate::base::Timestamp;
@@ -99,7 +100,27 @@ impl AuthorizationServer {
             Outcome::Proven(proven) => {
                 pending.forget_presented();
                 pending.proven.extend(proven.factors);
+                let verdict = self.decide_login(
+                    &pending,
+                    client,
+                    (&proven.customer, proven.device.as_ref()),
+                    request,
+                    now,
+                );
                 pending.customer = Some((proven.customer, proven.device));
+                match verdict {
+                    Ok(Verdict::Ends) => {}
+                    Ok(Verdict::Needs(class)) => pending.wanted = class,
+                    Err(denied) => {
+                        // What was used up is used up, whoever is refused afterwards.
+                        self.services
+                            .db
+                            .commit(proven.effects)
+                            .await
+                            .map_err(error::store)?;
+                        return Err(denied);
+                    }
+                }
                 if pending.missing().is_empty() {
                     return match self.grant(&pending, proven.effects, now).await? {
                         Some(code) => Ok(json!({ "authorization_code": code })),

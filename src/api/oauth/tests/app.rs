@@ -1,10 +1,12 @@
 //! A gateway's authorization server in a temporary folder, and an app that talks to it.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use countersign_jose::jwk::Jwk;
 use countersign_jose::{KeyKind, PrivateKey, base64url, jws, sha256};
@@ -27,6 +29,7 @@ use crate::keys::{Keyring, Schedule, read_kek};
 use crate::oauth::dpop::Nonces;
 use crate::oauth::server::Services;
 use crate::oauth::{AuthorizationServer, Client, Clients, Dpop, NoncePolicy, Settings, Verifier, clients};
+use crate::policy::Bundle;
 use crate::privacy::{Pseudonyms, Vault};
 use crate::store::{Batch, Db};
 
@@ -86,6 +89,7 @@ pub(super) struct Gateway {
     pub(super) clients: Arc<Clients>,
     pub(super) keyring: Arc<Keyring>,
     pub(super) verifier: Arc<Verifier>,
+    pub(super) policies: Arc<ArcSwap<Bundle>>,
     pub(super) customers: Customers,
     pub(super) totp: TotpSecret,
     pub(super) alice: CustomerId,
@@ -169,6 +173,8 @@ impl Gateway {
         let clients = Arc::new(Clients::open(db.clone()).await.unwrap());
         let verifier = Arc::new(Verifier::new(&settings));
         let dpop = Dpop::open(&settings, nonces, db.clone(), now).await.unwrap();
+        let shipped = Bundle::load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/policies"))).unwrap();
+        let policies = Arc::new(ArcSwap::from_pointee(shipped));
         let server = Arc::new(AuthorizationServer::new(Services {
             settings,
             identity,
@@ -177,6 +183,7 @@ impl Gateway {
             sessions: sessions.clone(),
             verifier: verifier.clone(),
             dpop: Arc::new(dpop),
+            policies: policies.clone(),
             keyring: keyring.clone(),
             db: db.clone(),
             clock: as_clock,
@@ -190,6 +197,7 @@ impl Gateway {
             clients,
             keyring,
             verifier,
+            policies,
             customers,
             totp,
             alice,
@@ -200,6 +208,26 @@ impl Gateway {
     /// Ends everything but the folder of the store.
     pub(super) fn stop(self) -> tempfile::TempDir {
         self.folder
+    }
+
+    /// Puts the shipped policies and one more in force.
+    pub(super) fn add_policy(&self, text: &str) {
+        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/policies"));
+        let schema = std::fs::read_to_string(folder.join("countersign.cedarschema")).unwrap();
+        let mut sources: Vec<(String, String)> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "cedar"))
+            .map(|path| {
+                (
+                    path.file_name().unwrap().to_string_lossy().into_owned(),
+                    std::fs::read_to_string(&path).unwrap(),
+                )
+            })
+            .collect();
+        sources.push(("90-more.cedar".to_owned(), text.to_owned()));
+        self.policies
+            .store(Arc::new(Bundle::from_sources(sources, &schema).unwrap()));
     }
 
     pub(super) fn now(&self) -> Timestamp {

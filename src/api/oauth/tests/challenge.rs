@@ -444,3 +444,33 @@ async fn with_nonces_everywhere_the_first_call_needs_one() {
     assert_eq!(answer.refusal(), (400, "use_dpop_nonce".to_owned()));
     assert!(answer.headers.contains_key("dpop-nonce"));
 }
+
+/// Policies may ask a login for more than the client asked for, and change while the gateway runs.
+#[tokio::test]
+async fn a_policy_can_ask_for_a_second_factor() {
+    let gateway = Gateway::start().await;
+    gateway.add_policy(
+        "@id(\"login-needs-two\") @reason(\"Two factors, please.\") @remedy(\"login:acr2\")\n\
+         forbid (principal is Customer, action == Action::\"login\", resource) when { context.authn.acr < 2 };",
+    );
+    let app = App::new(&gateway);
+    let first = app.begin(&[ALICE, RIGHT]).await;
+    assert_eq!(first.refusal(), insufficient());
+    assert_eq!(first.json()["factors"], json!(["otp"]));
+    let second = app
+        .go_on(&first.member("auth_session"), &[("otp", &gateway.code())])
+        .await;
+    assert_eq!(second.status, 200, "{}", second.text);
+}
+
+#[tokio::test]
+async fn a_policy_can_refuse_a_login() {
+    let gateway = Gateway::start().await;
+    gateway.add_policy(
+        "@id(\"closed\") @reason(\"Nobody logs in today.\")\n\
+         forbid (principal is Customer, action == Action::\"login\", resource);",
+    );
+    let refused = App::new(&gateway).begin(&[ALICE, RIGHT]).await;
+    assert_eq!(refused.refusal(), (400, "access_denied".to_owned()));
+    assert!(refused.text.contains("Nobody logs in today."), "{}", refused.text);
+}
