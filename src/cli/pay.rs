@@ -199,16 +199,18 @@ fn tell_executed(
 fn tell_approval(approval: Option<&ApprovalDemand>, console: &mut Console<'_>) -> Result<(), CliError> {
     let Some(approval) = approval else { return Ok(()) };
     console.line(format_args!("the customer has to approve this payment"))?;
-    console.line(format_args!(
-        "  approval {}, for {} s",
-        approval.id, approval.expires_in
-    ))?;
-    console.line(format_args!("  at       {}", approval.href))?;
-    if !approval.factors.is_empty() {
-        console.line(format_args!("  with     {}", approval.factors.join(" or ")))?;
-    }
-    if let Some(digits) = &approval.digits {
-        console.line(format_args!("  compare  {digits}"))?;
+    let factors = (!approval.factors.is_empty()).then(|| approval.factors.join(" or "));
+    let seconds = approval.expires_in.map(|seconds| format!("{seconds} s"));
+    for (name, value) in [
+        ("approval", approval.id.as_ref()),
+        ("at", approval.href.as_ref()),
+        ("within", seconds.as_ref()),
+        ("with", factors.as_ref()),
+        ("compare", approval.digits.as_ref()),
+    ] {
+        if let Some(value) = value {
+            console.line(format_args!("  {name:<8} {value}"))?;
+        }
     }
     Ok(())
 }
@@ -223,11 +225,18 @@ fn document(client: &Client, outcome: &PaymentOutcome) -> Value {
             "receipt": executed.receipt.as_ref().map(|path| format!("{}{path}", client.issuer())),
             "answer": body(&executed.answer),
         }),
-        PaymentOutcome::ApprovalRequired { approval, problem } => refusal(
-            "approval-required",
-            problem,
-            json!({ "id": approval.as_ref().map(|approval| &approval.id), "href": approval.as_ref().map(|approval| &approval.href) }),
-        ),
+        PaymentOutcome::ApprovalRequired { approval, problem } => {
+            let cure = approval.as_ref().map_or(Value::Null, |approval| {
+                json!({
+                    "id": approval.id,
+                    "href": approval.href,
+                    "expires_in": approval.expires_in,
+                    "factors": approval.factors,
+                    "transaction": approval.transaction,
+                })
+            });
+            refusal("approval-required", problem, cure)
+        }
         PaymentOutcome::LoginRequired {
             acr_values,
             max_age,
