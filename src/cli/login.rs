@@ -21,7 +21,7 @@ pub struct LoginArgs {
     #[arg(long, value_name = "FILE")]
     ca: PathBuf,
     /// The app that logs in; it must be registered as first-party
-    #[arg(long, value_name = "ID", default_value = "first-party")]
+    #[arg(long, value_name = "ID", default_value = "countersign-app")]
     client_id: String,
     /// The customer
     #[arg(long, value_name = "NAME")]
@@ -36,7 +36,7 @@ pub struct LoginArgs {
     #[arg(long, value_name = "CLASS", value_parser = clap::value_parser!(u8).range(1..=3))]
     acr: Option<u8>,
     /// What the session is for, space-separated
-    #[arg(long, default_value = "accounts payments")]
+    #[arg(long, default_value = "offline_access accounts payments")]
     scope: String,
     /// Where the session is kept, readable by you alone
     #[arg(long, value_name = "FILE")]

@@ -64,7 +64,7 @@ pub enum Error {
     #[error("the session cannot be refreshed")]
     NoRefreshToken,
     /// The answer does not carry a good signature of the gateway: it may come from anybody.
-    #[error("the answer ({status}) is not to be believed: {fault}")]
+    #[error("the answer ({status}{}) is not to be believed: {fault}", claims.as_ref().map(|code| format!(" {code}")).unwrap_or_default())]
     AnswerNotTrusted {
         /// The status it claims.
         status: u16,
