@@ -49,3 +49,8 @@ pub use resource::SignedRequest;
 pub use secret::Secret;
 pub use session::Session;
 pub use transport::Answer;
+
+/// The examples of the guide compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/integrate-a-client.md")]
+struct Guide;

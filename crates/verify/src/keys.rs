@@ -109,10 +109,13 @@ impl KeyCache {
         };
         let age = self.clock.now().saturating_sub(snapshot.fetched_at);
         if age > snapshot.max_age {
+            let usable = age <= snapshot.max_age.saturating_add(self.max_stale);
+            // One request waits for the gateway, which may not answer; the others go on with what is known.
+            if usable && self.allowance.try_lock().is_err() {
+                return Ok(snapshot);
+            }
             return match self.renew(Some(&snapshot)).await {
-                Err(error) if age > snapshot.max_age.saturating_add(self.max_stale) => {
-                    Err(Refusal::KeysUnavailable(error))
-                }
+                Err(error) if !usable => Err(Refusal::KeysUnavailable(error)),
                 Err(_) => Ok(snapshot),
                 Ok(renewed) => Ok(renewed),
             };

@@ -44,3 +44,8 @@ pub use layer::{AnswerBody, VerifyLayer, VerifyService};
 pub use refusal::Refusal;
 pub use verified::{Approval, ClientSignature, Evidence, Verified};
 pub use verifier::Verifier;
+
+/// The examples of the guide compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/integrate-a-backend.md")]
+struct Guide;

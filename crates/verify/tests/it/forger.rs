@@ -48,6 +48,8 @@ pub(crate) struct Published {
     pub(crate) txn: Vec<Value>,
     pub(crate) cache_control: Option<String>,
     pub(crate) down: bool,
+    /// Fetches never end.
+    pub(crate) hangs: bool,
 }
 
 impl Gateway {
@@ -63,6 +65,7 @@ impl Gateway {
                 txn: Vec::new(),
                 cache_control: Some("max-age=300".into()),
                 down: false,
+                hangs: false,
             })),
             fetches: Arc::default(),
         };
@@ -97,8 +100,16 @@ impl Gateway {
         Verifier::builder(GATEWAY)
             .fetcher(move |url: String| {
                 fetches.fetch_add(1, Ordering::SeqCst);
-                let answer = answer(&published.lock().unwrap(), &url);
-                async move { answer }
+                let (answer, hangs) = {
+                    let published = published.lock().unwrap();
+                    (answer(&published, &url), published.hangs)
+                };
+                async move {
+                    if hangs {
+                        std::future::pending::<()>().await;
+                    }
+                    answer
+                }
             })
             .trust_domain("bank")
             .authority(AUTHORITY)

@@ -164,6 +164,26 @@ async fn known_keys_outlive_the_gateway_for_a_bounded_time() {
     gateway.pay_at(&verifier, NOW + 910, |_| {}).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_gateway_that_hangs_holds_up_one_request_and_not_the_others() {
+    let gateway = std::sync::Arc::new(Gateway::new());
+    let verifier = gateway.verifier();
+    gateway.pay_at(&verifier, NOW, |_| {}).await.unwrap();
+    gateway.published.lock().unwrap().hangs = true;
+    let waiting = tokio::spawn({
+        let (gateway, verifier) = (std::sync::Arc::clone(&gateway), verifier.clone());
+        async move { gateway.pay_at(&verifier, NOW + 301, |_| {}).await }
+    });
+    while gateway.fetched() < 3 {
+        tokio::task::yield_now().await;
+    }
+    // Both documents are past their time: one is being fetched, the other would be, by whoever needs it first.
+    gateway.published.lock().unwrap().hangs = false;
+    gateway.pay_at(&verifier, NOW + 301, |_| {}).await.unwrap();
+    assert!(!waiting.is_finished());
+    waiting.abort();
+}
+
 /// A key that was revoked counts no longer than its document is fresh.
 #[tokio::test]
 async fn a_revoked_key_ends_with_the_document_that_named_it() {
