@@ -48,7 +48,7 @@ static END_TO_END: [HeaderName; 14] = [
 
 /// Fields with which a backend could act on our origin, in the browser of our customer, or tell what runs behind us
 /// (design 4.7, HDR-04).
-static NOT_OF_A_BACKEND: [HeaderName; 26] = [
+static NOT_OF_A_BACKEND: [HeaderName; 28] = [
     SET_COOKIE,
     name("clear-site-data"),
     name("service-worker-allowed"),
@@ -75,6 +75,8 @@ static NOT_OF_A_BACKEND: [HeaderName; 26] = [
     name("x-aspnet-version"),
     name("x-runtime"),
     name("txn-token"),
+    name("idempotency-replayed"),
+    name("dpop-nonce"),
 ];
 
 /// Removes what is about one connection only, and what `Connection` names, except fields that the gateway makes, checks
