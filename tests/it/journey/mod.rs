@@ -1,4 +1,16 @@
 //! The journey of a request through a whole gateway, on real sockets: what arrives at the end, and at every stage what
-//! does not.
+//! does not. A refused request never reaches the backend: [`Draft::is_refused`](crate::support::Draft) sees to that.
 
+mod admit;
+mod attest_digest;
+mod attest_signature;
+mod forged;
+mod forward;
 mod happy;
+mod identify_proof;
+mod identify_token;
+mod once;
+mod permit_policies;
+mod permit_transaction;
+mod reload;
+mod start;

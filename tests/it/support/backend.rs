@@ -61,6 +61,12 @@ impl Seen {
         value.to_str().unwrap()
     }
 
+    /// The labels of its signatures, in the order they stand.
+    pub(crate) fn labels(&self) -> Vec<String> {
+        let signatures = countersign_signatures::Signatures::parse(&self.headers).unwrap();
+        signatures.iter().map(|entry| entry.label().to_owned()).collect()
+    }
+
     /// The payload of its Txn-Token, unverified.
     pub(crate) fn txn_claims(&self) -> serde_json::Value {
         let payload = self.header("txn-token").split('.').nth(1).unwrap().to_owned();

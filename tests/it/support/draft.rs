@@ -205,6 +205,19 @@ impl<'g> Draft<'g> {
         self
     }
 
+    /// Changes the newest signature before it is made.
+    pub(crate) fn last_signature(mut self, change: impl FnOnce(&mut Signature)) -> Self {
+        change(self.signatures.last_mut().expect("a signature"));
+        self
+    }
+
+    /// Sends a proof along that the signature does not cover.
+    pub(crate) fn with_uncovered_proof(mut self) -> Self {
+        let (proof, key) = self.proof.take().expect("a proof");
+        let text = jwt(&proof.header, &proof.claims, &key);
+        self.header("dpop", &text)
+    }
+
     /// Adds a copy of the first signature, changed.
     pub(crate) fn another_signature(mut self, change: impl FnOnce(&mut Signature)) -> Self {
         let mut copy = self.signatures.first().expect("a signature").clone();
@@ -243,7 +256,7 @@ impl<'g> Draft<'g> {
             self.sent.headers.insert("dpop", text.parse().unwrap());
             // A header that is there is covered by an honest signature.
             for signature in &mut self.signatures {
-                if signature.text("tag") == "fapi-2-request" {
+                if signature.is_of_the_request() {
                     signature.components.push("dpop".to_owned());
                 }
             }

@@ -16,7 +16,7 @@ pub(crate) use answer::Answer;
 pub(crate) use backend::{Backend, Deed, Seen};
 pub(crate) use caller::{Caller, Login};
 pub(crate) use draft::Draft;
-pub(crate) use gateway::{Setting, TestGateway, write_private};
+pub(crate) use gateway::{Home, Setting, TestGateway, write_private};
 pub(crate) use proof::{Proof, jwt};
 pub(crate) use signature::Signature;
 pub(crate) use wire::{Protocol, Wire};

@@ -41,10 +41,11 @@ impl Signature {
         self.parameters.retain(|(known, _)| *known != name);
     }
 
-    /// The value of a text parameter.
-    pub(crate) fn text(&self, name: &str) -> &str {
-        let (_, value) = self.parameters.iter().find(|(known, _)| *known == name).unwrap();
-        value.trim_matches('"')
+    /// Whether it is the one that the gate looks for.
+    pub(super) fn is_of_the_request(&self) -> bool {
+        self.parameters
+            .iter()
+            .any(|(name, value)| *name == "tag" && value == "\"fapi-2-request\"")
     }
 
     /// The members for `Signature-Input` and `Signature`; `value` tells what each component is worth.

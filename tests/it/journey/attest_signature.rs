@@ -1,0 +1,457 @@
+//! Identified → Attested: that exactly this request was signed, just now, once (RFC 9421, FAPI 2.0 HTTP Signatures).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_jose::{KeyKind, PrivateKey};
+
+use crate::support::{Login, PAYMENT, TestGateway, payment_of};
+
+/// FSIG-01
+#[tokio::test]
+async fn a_request_without_the_signature_is_refused_though_the_key_is_proven() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    let answer = alice
+        .pay(PAYMENT)
+        .without("signature")
+        .with_proof(&alice)
+        .is_refused("signature-missing")
+        .await;
+    assert!(answer.header("accept-signature").contains("fapi-2-request"));
+    alice
+        .pay(PAYMENT)
+        .without("signature")
+        .is_refused("signature-missing")
+        .await;
+}
+
+/// FSIG-05, SIG-12: the tag chooses, never the label.
+#[tokio::test]
+async fn another_tag_is_no_request_signature() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    for tag in [
+        "fapi-2-response",
+        "fapi-2-requests",
+        "other",
+        "countersign-forward",
+        "",
+    ] {
+        let draft = alice
+            .pay(PAYMENT)
+            .signature(|signature| signature.set_text("tag", tag));
+        draft.is_refused("signature-missing").await;
+    }
+    alice
+        .pay(PAYMENT)
+        .signature(|signature| signature.unset("tag"))
+        .is_refused("signature-missing")
+        .await;
+    for label in ["countersign", "client", "payment", "sig1"] {
+        let draft = alice
+            .post("/consents", "{}")
+            .signature(|signature| signature.label = label.to_owned());
+        draft.is_answered().await;
+    }
+}
+
+/// FSIG-05
+#[tokio::test]
+async fn a_second_signature_of_the_family_sinks_the_request() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    for tag in ["fapi-2-request", "fapi-2-response", "fapi-2-anything"] {
+        let draft = alice.pay(PAYMENT).another_signature(|signature| {
+            signature.label = "second".to_owned();
+            signature.set_text("tag", tag);
+        });
+        draft.is_refused("signature-invalid").await;
+    }
+    let foreign = alice.pay(PAYMENT).another_signature(|signature| {
+        signature.label = "second".to_owned();
+        signature.set_text("tag", "of-another-hop");
+    });
+    foreign.is_answered().await;
+    let labels = gateway.backend.last().labels();
+    assert_eq!(labels, ["client", "countersign"]);
+}
+
+#[tokio::test]
+async fn more_than_eight_labels_are_malformed() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    let with = |count: usize| {
+        let mut draft = alice.post("/consents", "{}");
+        for number in 1..count {
+            draft = draft.another_signature(|signature| {
+                signature.label = format!("n{number}");
+                signature.set_text("tag", "other");
+            });
+        }
+        draft
+    };
+    with(8).is_answered().await;
+    with(9).is_refused("request-malformed").await;
+}
+
+/// SIG-07, FSIG-02: each of what must be covered.
+#[tokio::test]
+async fn a_component_that_is_not_covered_sinks_the_request() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    for name in [
+        "@method",
+        "@target-uri",
+        "authorization",
+        "content-digest",
+        "content-type",
+        "idempotency-key",
+    ] {
+        let draft = alice.pay(PAYMENT).signature(|signature| signature.uncover(name));
+        draft.is_refused("signature-invalid").await;
+    }
+    // A proof that is sent along but not signed could be exchanged.
+    let uncovered = alice.pay(PAYMENT).with_proof(&alice).with_uncovered_proof();
+    uncovered.is_refused("signature-invalid").await;
+}
+
+/// SIG-02
+#[tokio::test]
+async fn components_that_make_no_sense_sink_the_request() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    for name in [
+        "@method",
+        "x-not-there",
+        "@status",
+        "@unknown",
+        "@query-param",
+        "Authorization",
+    ] {
+        let draft = alice
+            .pay(PAYMENT)
+            .signature(|signature| signature.components.push(name.to_owned()));
+        draft.is_refused("signature-invalid").await;
+    }
+}
+
+/// FSIG-03, SIG-09: `nonce` and `expires` where money moves.
+#[tokio::test]
+async fn a_parameter_that_is_missing_or_weak_sinks_the_request() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    for name in ["created", "nonce", "expires"] {
+        alice
+            .pay(PAYMENT)
+            .signature(|signature| signature.unset(name))
+            .is_refused("signature-invalid")
+            .await;
+    }
+    alice
+        .pay(PAYMENT)
+        .signature(|signature| signature.unset("keyid"))
+        .is_refused("proof-missing")
+        .await;
+    for nonce in ["", "short", "123456789012345678901"] {
+        let draft = alice
+            .pay(PAYMENT)
+            .signature(|signature| signature.set_text("nonce", nonce));
+        draft.is_refused("signature-invalid").await;
+    }
+    for (name, value) in [
+        ("created", "\"now\""),
+        ("nonce", "7"),
+        ("x-unknown", "1"),
+        ("created", "1.5"),
+    ] {
+        let draft = alice
+            .post("/consents", "{}")
+            .signature(|signature| signature.set(name, value));
+        draft.is_refused("signature-invalid").await;
+    }
+    let draft = alice.post("/consents", "{}").signature(|signature| {
+        signature.unset("nonce");
+        signature.unset("expires");
+    });
+    draft.is_answered().await;
+}
+
+/// SIG-10: sixty seconds back, ten ahead, and a clock ten minutes off.
+#[tokio::test]
+async fn a_signature_outside_its_time_is_stale() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    let now = gateway.now().seconds();
+    let at = |created: i64, expires: i64| {
+        alice.pay(PAYMENT).signature(|signature| {
+            signature.set("created", created.to_string());
+            signature.set("expires", expires.to_string());
+        })
+    };
+    for (created, expires) in [
+        (now - 61, now + 1),
+        (now - 600, now - 540),
+        (now + 11, now + 60),
+        (now + 600, now + 660),
+        (now - 30, now - 1),
+        (now, now + 61),
+        (now, now + 3600),
+    ] {
+        at(created, expires).is_refused("stale").await;
+    }
+    at(now - 59, now + 1).is_answered().await;
+    at(now + 9, now + 60).is_answered().await;
+}
+
+#[tokio::test]
+async fn a_signature_ages_on_the_way() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    let late = alice.pay(PAYMENT).finish();
+    gateway.advance(Duration::from_secs(61)).await;
+    late.send().await.assert_problem("stale");
+    assert_eq!(gateway.backend.count(), 0);
+}
+
+/// SIG-05, SIG-06: algorithms that are not accepted, that do not fit the key, and another encoding.
+#[tokio::test]
+async fn an_algorithm_that_is_weak_or_not_the_keys_sinks_the_request() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    for alg in [
+        "rsa-v1_5-sha256",
+        "hmac-sha256",
+        "ed25519",
+        "rsa-pss-sha512",
+        "none",
+        "ES256",
+        "",
+    ] {
+        let draft = alice
+            .pay(PAYMENT)
+            .signature(|signature| signature.set_text("alg", alg));
+        draft.is_refused("signature-invalid").await;
+    }
+    let named = alice
+        .pay(PAYMENT)
+        .signature(|signature| signature.set_text("alg", "ecdsa-p256-sha256"));
+    named.is_answered().await;
+    alice
+        .pay(PAYMENT)
+        .signature(|signature| signature.der = true)
+        .is_refused("signature-invalid")
+        .await;
+}
+
+/// SIG-13: only the token's key and the client's own registered ones; for first-party apps the token's alone.
+#[tokio::test]
+async fn a_key_of_somebody_else_signs_for_nobody() {
+    let gateway = TestGateway::start().await;
+    let registered = Arc::clone(&gateway.home.shop_key);
+    let shop = gateway
+        .login(Login {
+            client: "shop",
+            ..Login::default()
+        })
+        .await;
+    let by_registered = || shop.pay(PAYMENT).signed_by(&registered, "shop-signature");
+    by_registered().with_proof(&shop).is_answered().await;
+    // Without a proof nobody knows that the sender holds the token's key.
+    by_registered().is_refused("proof-missing").await;
+    let stranger = Arc::new(PrivateKey::generate(KeyKind::P256).unwrap().key);
+    for keyid in ["shop-signature", "unknown"] {
+        shop.pay(PAYMENT)
+            .with_proof(&shop)
+            .signed_by(&stranger, keyid)
+            .is_refused("signature-invalid")
+            .await;
+    }
+    let alice = gateway.alice().await;
+    let draft = alice
+        .pay(PAYMENT)
+        .with_proof(&alice)
+        .signed_by(&registered, "shop-signature");
+    draft.is_refused("signature-invalid").await;
+}
+
+/// Every covered part, changed after it was signed.
+#[tokio::test]
+async fn a_change_after_signing_is_found() {
+    let gateway = TestGateway::start().await;
+    let (alice, other) = (gateway.alice().await, gateway.alice().await);
+    let pay = || alice.pay(PAYMENT);
+    pay()
+        .afterwards(|sent| sent.target.push_str("?to=me"))
+        .is_refused("signature-invalid")
+        .await;
+    pay()
+        .then_header("idempotency-key", "\"another\"")
+        .is_refused("signature-invalid")
+        .await;
+    pay()
+        .then_header("content-type", "text/plain")
+        .is_refused("signature-invalid")
+        .await;
+    pay()
+        .then_header("content-digest", "sha-256=:AAAA:")
+        .is_refused("signature-invalid")
+        .await;
+    // A token of the same customer and app whose key is another: the signature is no proof of that one.
+    let swapped = format!("DPoP {}", other.token);
+    pay()
+        .then_header("authorization", swapped)
+        .is_refused("proof-missing")
+        .await;
+    let mut again = gateway.token(&alice.session, &alice.scope);
+    again.insert_str(0, "DPoP ");
+    pay()
+        .then_header("authorization", again)
+        .is_refused("signature-invalid")
+        .await;
+    let other_body = payment_of("12.51");
+    pay()
+        .afterwards(|sent| sent.body = other_body.into())
+        .is_refused("digest-mismatch")
+        .await;
+}
+
+#[tokio::test]
+async fn signature_fields_that_cannot_be_read_sink_the_request() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    for input in [
+        "",
+        "app",
+        "app=1",
+        "app=(",
+        "app=(\"@method\"",
+        "=();created=1",
+        "app=(@method)",
+        "é",
+    ] {
+        let draft = alice
+            .pay(PAYMENT)
+            .with_proof(&alice)
+            .then_header("signature-input", input);
+        let answer = draft.send().await;
+        let code = answer.code();
+        assert!(
+            ["signature-invalid", "signature-missing"].contains(&code.as_str()),
+            "{input}: {answer:?}"
+        );
+        answer.assert_problem(&code);
+    }
+    for value in ["app=1", "app=:AAAA", "other=:AAAA:", "app=:AAAA:", "app=\"text\""] {
+        alice
+            .pay(PAYMENT)
+            .then_header("signature", value)
+            .is_refused("signature-invalid")
+            .await;
+    }
+    assert_eq!(gateway.backend.count(), 0);
+}
+
+/// SIG-11: a nonce is good once for its key.
+#[tokio::test]
+async fn a_signed_request_is_good_once() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    for ready in [
+        alice.post("/consents", "{}").finish(),
+        alice.pay(PAYMENT).finish(),
+    ] {
+        let before = gateway.backend.count();
+        assert_eq!(ready.send().await.status(), 200);
+        ready.send().await.assert_problem("replayed");
+        assert_eq!(gateway.backend.count(), before + 1);
+    }
+    let nonce = "one-nonce-for-two-requests";
+    let with = |body: &str| {
+        alice
+            .pay(body)
+            .signature(|signature| signature.set_text("nonce", nonce))
+    };
+    with(PAYMENT).is_answered().await;
+    with(&payment_of("1.00")).is_refused("replayed").await;
+}
+
+/// The nonce of a payment outlives a restart.
+#[tokio::test]
+async fn a_signed_payment_is_good_once_across_a_restart() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    let nonce = "one-nonce-for-two-requests";
+    let chosen = |signature: &mut crate::support::Signature| signature.set_text("nonce", nonce);
+    alice.pay(PAYMENT).signature(chosen).is_answered().await;
+    let (session, scope, key) = (alice.session.clone(), alice.scope.clone(), Arc::clone(&alice.key));
+    let gateway = gateway.restart().await;
+    let token = gateway.token(&session, &scope);
+    let alice = crate::support::Caller {
+        gateway: &gateway,
+        key,
+        session,
+        scope,
+        token,
+    };
+    alice.pay(PAYMENT).signature(chosen).is_refused("replayed").await;
+    alice.pay(PAYMENT).is_answered().await;
+}
+
+/// The second signature is evidence for the backend, so a bad one sinks the request.
+#[tokio::test]
+async fn a_payment_signature_that_does_not_hold_sinks_the_request() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    let keyid = alice.key.public_key().thumbprint().to_string();
+    let stranger = Arc::new(PrivateKey::generate(KeyKind::P256).unwrap().key);
+    let bad = [
+        alice.pay(PAYMENT).with_payment_signature(&stranger, &keyid),
+        alice.pay(PAYMENT).with_payment_signature(&stranger, "unknown"),
+        alice
+            .pay(PAYMENT)
+            .with_payment_signature(&alice.key, &keyid)
+            .last_signature(|s| s.uncover("content-digest")),
+        alice
+            .pay(PAYMENT)
+            .with_payment_signature(&alice.key, &keyid)
+            .last_signature(|s| s.uncover("idempotency-key")),
+        alice
+            .pay(PAYMENT)
+            .with_payment_signature(&alice.key, &keyid)
+            .last_signature(|s| s.unset("nonce")),
+        alice
+            .pay(PAYMENT)
+            .with_payment_signature(&alice.key, &keyid)
+            .last_signature(|s| s.unset("created")),
+    ];
+    for draft in bad {
+        draft.is_refused("signature-invalid").await;
+    }
+    alice
+        .pay(PAYMENT)
+        .with_payment_signature(&alice.key, &keyid)
+        .is_answered()
+        .await;
+}
+
+/// FSIG-08: only a request whose signature was found good is answered for by its signature.
+#[tokio::test]
+async fn a_problem_covers_the_requests_signature_once_that_was_good() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    let covers = |covered: Vec<String>| covered.iter().any(|name| name.starts_with("\"signature\";"));
+    let good = alice
+        .pay(&payment_of("250.00"))
+        .is_refused("approval-required")
+        .await;
+    assert!(covers(good.assert_signed()));
+    let bad = alice.pay(PAYMENT).signature(|signature| signature.der = true);
+    assert!(!covers(bad.is_refused("signature-invalid").await.assert_signed()));
+    let without = alice
+        .pay(PAYMENT)
+        .without("signature")
+        .is_refused("signature-missing")
+        .await;
+    assert!(!covers(without.assert_signed()));
+}

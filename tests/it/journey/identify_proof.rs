@@ -1,0 +1,347 @@
+//! Admitted → Identified: that the caller holds the key the token is bound to (RFC 9449, RFC 8705).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign::base::ClientCertificate;
+use countersign::pki::IssuedPaths;
+use countersign_jose::{KeyKind, PrivateKey, base64url};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use serde_json::{Value, json};
+
+use crate::support::{Caller, Draft, Login, PAYMENT, Protocol, Setting, TestGateway};
+
+#[tokio::test]
+async fn every_kind_of_key_proves_possession() {
+    let gateway = TestGateway::start().await;
+    for key in [KeyKind::P256, KeyKind::Ed25519] {
+        let alice = gateway
+            .login(Login {
+                key,
+                ..Login::default()
+            })
+            .await;
+        alice.get("/orders?page=2").is_answered().await;
+        alice.pay(PAYMENT).is_answered().await;
+        alice.pay(PAYMENT).with_proof(&alice).is_answered().await;
+    }
+}
+
+/// DPOP-09, DPOP-10
+#[tokio::test]
+async fn a_bound_token_without_its_proof_is_worth_nothing() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    alice
+        .get("/orders")
+        .without("dpop")
+        .is_refused("proof-missing")
+        .await;
+    let bearer = format!("Bearer {}", alice.token);
+    alice
+        .get("/orders")
+        .header("authorization", &bearer)
+        .is_refused("proof-missing")
+        .await;
+    let as_bearer = alice.pay(PAYMENT).header("authorization", &bearer);
+    as_bearer.is_refused("proof-missing").await;
+}
+
+/// DPOP-03 to DPOP-08
+#[tokio::test]
+async fn a_proof_for_something_else_is_invalid() {
+    let gateway = TestGateway::start().await;
+    let (alice, other) = (gateway.alice().await, gateway.alice().await);
+    let elsewhere = format!("https://{}/orders", gateway.mutual_authority());
+    for (claim, value) in [
+        ("htm", json!("POST")),
+        ("htm", json!("get")),
+        ("htm", Value::Null),
+        (
+            "htu",
+            json!(format!("{}/accounts/7/balances", gateway.public_url())),
+        ),
+        ("htu", json!("https://evil.example/orders")),
+        ("htu", json!(elsewhere)),
+        ("htu", json!("/orders")),
+        ("ath", Value::Null),
+        ("ath", json!("")),
+        (
+            "ath",
+            json!(base64url(countersign_jose::sha256(other.token.as_bytes()))),
+        ),
+        ("jti", json!("")),
+        ("jti", Value::Null),
+        ("jti", json!("x".repeat(300))),
+        ("iat", json!("now")),
+        ("iat", Value::Null),
+    ] {
+        let draft = alice
+            .get("/orders")
+            .proof(|proof| proof.claims[claim] = value.clone());
+        draft.is_refused("proof-invalid").await;
+    }
+}
+
+/// DPOP-02: type, algorithm and key of the header.
+#[tokio::test]
+async fn a_proof_of_another_form_is_invalid() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    let mut private = json!(countersign_jose::jwk::Jwk::new(alice.key.public_key().clone()));
+    private["d"] = base64url([1; 32]).into();
+    for (member, value) in [
+        ("typ", json!("JWT")),
+        ("typ", json!("at+jwt")),
+        ("typ", Value::Null),
+        ("alg", json!("none")),
+        ("alg", json!("HS256")),
+        ("alg", json!("RS256")),
+        ("alg", json!("EdDSA")),
+        ("alg", Value::Null),
+        ("jwk", Value::Null),
+        ("jwk", json!({ "kty": "oct", "k": "AAAA" })),
+        ("jwk", private),
+        ("crit", json!(["exp"])),
+    ] {
+        let draft = alice
+            .get("/orders")
+            .proof(|proof| proof.header[member] = value.clone());
+        draft.is_refused("proof-invalid").await;
+    }
+}
+
+#[tokio::test]
+async fn a_proof_that_is_no_jwt_is_invalid() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    for text in ["", "x", "a.b", "a.b.c.d", "e30.e30.AA", "{}", &"x".repeat(9000)] {
+        let draft = alice.get("/orders").without("dpop").header("dpop", text);
+        draft.is_refused("proof-invalid").await;
+    }
+    alice
+        .get("/orders")
+        .without("dpop")
+        .header("dpop", "a.b.c, d.e.f")
+        .is_refused("request-malformed")
+        .await;
+}
+
+/// A stolen token is worth nothing with the thief's own key, however well the thief proves that one.
+#[tokio::test]
+async fn a_token_proven_by_another_key_is_refused() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    let thief = Arc::new(PrivateKey::generate(KeyKind::P256).unwrap().key);
+    alice
+        .get("/orders")
+        .proof_by(&thief)
+        .is_refused("proof-invalid")
+        .await;
+    // The key of the token in the header, the thief's signature below it.
+    let header_key = json!(countersign_jose::jwk::Jwk::new(alice.key.public_key().clone()));
+    let mixed = alice
+        .get("/orders")
+        .proof_by(&thief)
+        .proof(|proof| proof.header["jwk"] = header_key);
+    mixed.is_refused("proof-invalid").await;
+    let keyid = thief.public_key().thumbprint().to_string();
+    alice
+        .pay(PAYMENT)
+        .signed_by(&thief, &keyid)
+        .is_refused("proof-missing")
+        .await;
+    let named_so = alice.key.public_key().thumbprint().to_string();
+    alice
+        .pay(PAYMENT)
+        .signed_by(&thief, &named_so)
+        .is_refused("signature-invalid")
+        .await;
+}
+
+/// A proof that is there must hold, also where the signature would have been enough.
+#[tokio::test]
+async fn a_bad_proof_beside_a_good_signature_is_refused() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    let draft = alice
+        .pay(PAYMENT)
+        .with_proof(&alice)
+        .proof(|proof| proof.claims["htm"] = "GET".into());
+    draft.is_refused("proof-invalid").await;
+}
+
+/// DPOP-06, FAPI-12: sixty seconds back, ten ahead, and a clock ten minutes off.
+#[tokio::test]
+async fn a_proof_outside_its_time_is_stale() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    let now = gateway.now().seconds();
+    for iat in [now - 62, now - 600, now + 11, now + 600, 0, i64::MAX] {
+        let draft = alice
+            .get("/orders")
+            .proof(|proof| proof.claims["iat"] = iat.into());
+        draft.is_refused("stale").await;
+    }
+    for iat in [now - 59, now + 9] {
+        let draft = alice
+            .get("/orders")
+            .proof(|proof| proof.claims["iat"] = iat.into());
+        draft.is_answered().await;
+    }
+}
+
+/// DPOP-07
+#[tokio::test]
+async fn a_proof_is_good_once() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    let ready = alice.get("/orders").finish();
+    assert_eq!(ready.send().await.status(), 200);
+    ready.send().await.assert_problem("replayed");
+    assert_eq!(gateway.backend.count(), 1);
+    let jti = |proof: &mut crate::support::Proof| proof.claims["jti"] = "one".into();
+    alice.get("/orders").proof(jti).is_answered().await;
+    alice
+        .get("/accounts/7/balances")
+        .proof(jti)
+        .is_refused("replayed")
+        .await;
+    // Another key may have thought of the same.
+    gateway
+        .alice()
+        .await
+        .get("/orders")
+        .proof(jti)
+        .is_answered()
+        .await;
+}
+
+/// After a start nobody remembers what was used before it.
+#[tokio::test]
+async fn a_proof_from_before_a_start_is_stale() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    alice.get("/orders").is_answered().await;
+    let (session, scope, key) = (alice.session.clone(), alice.scope.clone(), Arc::clone(&alice.key));
+    let gateway = gateway.restart().await;
+    let token = gateway.token(&session, &scope);
+    let alice = Caller {
+        gateway: &gateway,
+        key,
+        session,
+        scope,
+        token,
+    };
+    alice.get("/orders").is_refused("stale").await;
+    alice.post("/consents", "{}").is_refused("stale").await;
+    gateway.advance(Duration::from_secs(1)).await;
+    alice.get("/orders").is_answered().await;
+    alice.post("/consents", "{}").is_answered().await;
+}
+
+/// DPOP-11: RFC 9449, section 9.
+#[tokio::test]
+async fn where_nonces_are_asked_for_a_proof_needs_one_of_ours() {
+    let gateway = TestGateway::with(&[Setting("nonce = \"token\"", "nonce = \"always\"")]).await;
+    let alice = gateway.alice().await;
+    let answer = alice.get("/orders").is_refused("nonce-required").await;
+    assert!(
+        answer
+            .header("www-authenticate")
+            .contains("error=\"use_dpop_nonce\"")
+    );
+    let nonce = answer.header("dpop-nonce").to_owned();
+    assert!(!nonce.is_empty());
+    let with = |nonce: &str| {
+        let nonce: Value = nonce.into();
+        alice.get("/orders").proof(|proof| proof.claims["nonce"] = nonce)
+    };
+    with(&nonce).is_answered().await;
+    with("invented").is_refused("nonce-required").await;
+    gateway.advance(Duration::from_secs(121)).await;
+    with(&nonce).is_refused("nonce-required").await;
+}
+
+fn thumbprint(paths: &IssuedPaths) -> countersign_jose::Thumbprint {
+    let certificate = CertificateDer::from_pem_file(&paths.chain).unwrap();
+    ClientCertificate::new(&certificate).thumbprint
+}
+
+async fn corp(gateway: &TestGateway) -> Caller<'_> {
+    let certificate = Some(thumbprint(&gateway.home.corp));
+    let login = Login {
+        client: "corp",
+        certificate,
+        ..Login::default()
+    };
+    gateway.login(login).await
+}
+
+/// MTLS-03, MTLS-04: a token bound to a certificate is good on the twin's connections with that certificate alone.
+#[tokio::test]
+async fn a_token_bound_to_a_certificate_needs_that_certificate() {
+    let gateway = TestGateway::start().await;
+    let corp = corp(&gateway).await;
+    let bearer = format!("Bearer {}", corp.token);
+    let twin = gateway.mutual_authority();
+    let draft = || Draft::new(&gateway, "GET", "/orders").header("authorization", &bearer);
+    let own = gateway.mutual(Some(&gateway.home.corp));
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        draft()
+            .through(own.clone(), twin.clone())
+            .over(protocol)
+            .is_answered()
+            .await;
+    }
+    draft().is_refused("proof-missing").await;
+    draft()
+        .through(gateway.mutual(None), twin.clone())
+        .is_refused("proof-missing")
+        .await;
+    let other = gateway.mutual(Some(&gateway.home.other_corp));
+    draft()
+        .through(other, twin.clone())
+        .is_refused("proof-invalid")
+        .await;
+    let as_dpop = Draft::new(&gateway, "GET", "/orders")
+        .with_token(&corp)
+        .through(own, twin)
+        .with_proof(&corp);
+    as_dpop.is_refused("proof-invalid").await;
+}
+
+/// MTLS-05: certificates that came in a header are nobody's.
+#[tokio::test]
+async fn a_certificate_in_a_header_proves_nothing() {
+    let gateway = TestGateway::start().await;
+    let corp = corp(&gateway).await;
+    let certificate = CertificateDer::from_pem_file(&gateway.home.corp.chain).unwrap();
+    let header = format!(":{}:", data_encoding::BASE64.encode(&certificate));
+    Draft::new(&gateway, "GET", "/orders")
+        .header("authorization", &format!("Bearer {}", corp.token))
+        .header("client-cert", &header)
+        .header("x-client-cert", &header)
+        .is_refused("proof-missing")
+        .await;
+}
+
+/// The twin serves the same routes under its own authority, and a proof names it.
+#[tokio::test]
+async fn a_proof_names_the_door_it_goes_through() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    let (twin, authority) = (gateway.mutual(None), gateway.mutual_authority());
+    let there = || Draft::new(&gateway, "GET", "/orders").with_token(&alice);
+    there()
+        .through(twin.clone(), authority.clone())
+        .with_proof(&alice)
+        .is_answered()
+        .await;
+    there()
+        .with_proof(&alice)
+        .through(twin, authority)
+        .is_refused("proof-invalid")
+        .await;
+}
