@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::console::{CliError, Console};
-use super::{certs, check, init, keys, login, pay, policy, seed, serve};
+use super::{certs, check, demo, init, keys, login, pay, policy, seed, serve};
 use crate::base::{Clock as _, SystemClock, SystemEntropy};
 
 /// A payment authentication gateway: lets a request pass to a financial backend only when it knows who sends it and what
@@ -23,6 +23,8 @@ struct Line {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a whole gateway with two backends on this machine, and play the story of what it is for
+    Demo(demo::DemoArgs),
     /// Make a folder with everything a gateway needs, ready to edit
     Init(init::InitArgs),
     /// Tell everything that would keep the gateway from starting
@@ -62,6 +64,7 @@ pub fn main() -> ExitCode {
 fn run(command: &Command, console: &mut Console<'_>) -> Result<ExitCode, CliError> {
     let now = SystemClock.now();
     match command {
+        Command::Demo(args) => demo::run(args, console)?,
         Command::Init(args) => init::run(args, &SystemEntropy::default(), console)?,
         Command::Check(args) => check::run(args, &[&check::store_check], now, console)?,
         Command::Serve(args) => serve::run(args, console)?,

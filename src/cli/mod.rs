@@ -8,6 +8,7 @@ pub mod certs;
 pub mod check;
 mod command;
 pub mod console;
+pub mod demo;
 pub mod init;
 pub mod keys;
 pub mod login;

@@ -1,7 +1,7 @@
 //! `countersign seed`: the first clients, customers and admins of a store that no gateway is serving (design 4.9).
 //!
-//! * [`file`] reads the seed file, strictly: unknown members are refused, faults name their line;
-//! * [`write`] writes it in one batch: twice changes nothing, a conflict names its table and changes nothing.
+//! * `file` reads the seed file, strictly: unknown members are refused, faults name their line;
+//! * `write` writes it in one batch: twice changes nothing, a conflict names its table and changes nothing.
 
 mod file;
 mod write;
@@ -52,18 +52,10 @@ fn line_prefix(line: Option<usize>) -> String {
 /// `CliError::Failed` with file, line and cause; nothing was written then.
 pub fn run(args: &SeedArgs, console: &mut Console<'_>) -> Result<(), CliError> {
     let config = config::load(&args.config).map_err(CliError::failed)?;
-    let located =
-        |error: &dyn std::fmt::Display| CliError::Failed(format!("{}: {error}", args.file.display()));
-    let text = std::fs::read_to_string(&args.file).map_err(|error| located(&error))?;
-    let folder = args.file.parent().unwrap_or_else(|| Path::new("."));
-    let seed = parse(&text, folder).map_err(|error| located(&error))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let written = runtime.block_on(async {
-        let stores = open(&config).await?;
-        write(&seed, &stores).await.map_err(|error| located(&error))
-    })?;
+    let written = runtime.block_on(apply(&args.file, &config))?;
     console.line(format_args!(
         "{} clients, {} customers and {} admins are new; {} were there already",
         written.clients, written.customers, written.admins, written.unchanged
@@ -80,6 +72,19 @@ pub fn run(args: &SeedArgs, console: &mut Console<'_>) -> Result<(), CliError> {
         "unchanged": written.unchanged,
         "development": written.development,
     }))
+}
+
+/// Writes what stands in `file` into the store that `config` names, all of it or nothing.
+///
+/// # Errors
+/// As [`run`].
+pub async fn apply(file: &Path, config: &Config) -> Result<Written, CliError> {
+    let located = |error: &dyn std::fmt::Display| CliError::Failed(format!("{}: {error}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| located(&error))?;
+    let folder = file.parent().unwrap_or_else(|| Path::new("."));
+    let seed = parse(&text, folder).map_err(|error| located(&error))?;
+    let stores = open(config).await?;
+    write(&seed, &stores).await.map_err(|error| located(&error))
 }
 
 async fn open(config: &Config) -> Result<Stores, CliError> {

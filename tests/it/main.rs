@@ -8,6 +8,7 @@
 )]
 
 mod architecture;
+mod demo;
 mod docs;
 mod journey;
 mod keys_command;
