@@ -54,8 +54,8 @@ pub struct PayArgs {
 /// Runs `pay`.
 ///
 /// # Errors
-/// [`CliError::Failed`] unless the payment was executed, [`CliError::Usage`] when the payment or a file cannot be used; with
-/// `--json` the console has told the outcome first.
+/// [`CliError::Failed`] unless the payment was executed, [`CliError::Usage`] when the payment or a file cannot be
+/// used; with `--json` the console has told the outcome first.
 pub async fn run(args: &PayArgs, console: &mut Console<'_>) -> Result<(), CliError> {
     let mut file = SessionFile::read(&args.session)?;
     let client = file.connect().await?;

@@ -1,5 +1,5 @@
-//! The gateway's signature under an answer (tag `fapi-2-response`; design 4.7): an answer without a good one may come from
-//! anybody.
+//! The gateway's signature under an answer (tag `fapi-2-response`; design 4.7): an answer without a good one may
+//! come from anybody.
 
 use countersign_jose::PublicKey;
 use countersign_signatures::digest::{CONTENT_DIGEST, DigestError, verify_content_digest};
@@ -17,8 +17,8 @@ const TAG: &str = "fapi-2-response";
 /// "your clock is wrong" is believed.
 const CLOCKS: i64 = 600;
 
-/// Codes that the gateway answers only after it found the request's signature good. An answer that says so without naming
-/// that signature could belong to another request, and "not executed" would then invite to pay twice.
+/// Codes that the gateway answers only after it found the request's signature good. An answer that says so without
+/// naming that signature could belong to another request, and "not executed" would then invite to pay twice.
 const AFTER_SIGNATURE: [&str; 19] = [
     "idempotency-key-missing",
     "idempotency-key-invalid",

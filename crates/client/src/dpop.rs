@@ -69,8 +69,8 @@ impl Nonces {
     }
 }
 
-/// Whether `answer` refuses only because a nonce was missing: in the body at the authorization server, in the challenge at
-/// a resource (RFC 9449, sections 8 and 9).
+/// Whether `answer` refuses only because a nonce was missing: in the body at the authorization server, in the
+/// challenge at a resource (RFC 9449, sections 8 and 9).
 pub(crate) fn wants_nonce(answer: &Answer) -> bool {
     let named = json!("use_dpop_nonce");
     match answer.status.as_u16() {

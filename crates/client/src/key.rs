@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 use crate::secret::Secret;
 
-/// A private key with its JWK, so that an app can keep it beside its session. Keep one per installation, not one per app.
+/// A private key with its JWK, so that an app can keep it beside its session. Keep one per installation, not one per
+/// app.
 #[derive(Debug)]
 pub struct ClientKey {
     key: PrivateKey,

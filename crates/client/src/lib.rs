@@ -1,14 +1,14 @@
-//! What a client app links: login without a browser, proof of its key, signed requests and payments against a Countersign
-//! gateway.
+//! What a client app links: login without a browser, proof of its key, signed requests and payments against a
+//! Countersign gateway.
 //!
-//! * [`Client`] knows one gateway and one app; it logs in (draft-ietf-oauth-first-party-apps, PKCE by RFC 7636, DPoP by RFC 9449),
-//!   refreshes and revokes a [`Session`];
-//! * [`Client::get`] reads, [`Client::send_signed`] sends what has to be signed (RFC 9421, RFC 9530), [`Client::pay`] pays an
-//!   [`Order`] and says what became of it ([`PaymentOutcome`]);
+//! * [`Client`] knows one gateway and one app; it logs in (draft-ietf-oauth-first-party-apps, PKCE by RFC 7636, DPoP
+//!   by RFC 9449), refreshes and revokes a [`Session`];
+//! * [`Client::get`] reads, [`Client::send_signed`] sends what has to be signed (RFC 9421, RFC 9530),
+//!   [`Client::pay`] pays an [`Order`] and says what became of it ([`PaymentOutcome`]);
 //! * answers to signed requests count only with the gateway's signature for exactly that request.
 //!
-//! It must never send a payment a second time by itself, print a secret, or take an answer for granted that anybody could
-//! have given.
+//! It must never send a payment a second time by itself, print a secret, or take an answer for granted that anybody
+//! could have given.
 //!
 #![doc = include_str!("../README.md")]
 

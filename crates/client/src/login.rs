@@ -94,7 +94,8 @@ impl Client {
     /// Begins a login.
     ///
     /// # Errors
-    /// [`Error::OAuth`] when the gateway refuses, [`Error::Throttled`] after too many tries, and errors of the way there.
+    /// [`Error::OAuth`] when the gateway refuses, [`Error::Throttled`] after too many tries, and errors of the way
+    /// there.
     pub async fn begin_login(&self, request: &LoginRequest) -> Result<LoginStep, Error> {
         let pkce = Pkce::new(&*self.entropy)?;
         let challenge = pkce.challenge();

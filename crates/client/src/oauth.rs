@@ -35,8 +35,8 @@ struct Refusal {
 }
 
 impl Client {
-    /// Posts a form with the client's authentication. A refusal for want of a nonce is cured once, with the nonce that came
-    /// along.
+    /// Posts a form with the client's authentication. A refusal for want of a nonce is cured once, with the nonce
+    /// that came along.
     pub(crate) async fn post_form(
         &self,
         url: &Uri,

@@ -28,8 +28,8 @@ pub struct Payment {
     pub execution_date: Option<String>,
 }
 
-/// A payment on its way: where it goes, its body byte for byte, and the key that makes sending it twice harmless. Keep it until
-/// the outcome is known.
+/// A payment on its way: where it goes, its body byte for byte, and the key that makes sending it twice harmless.
+/// Keep it until the outcome is known.
 #[derive(Clone, Debug)]
 pub struct Order(pub(crate) SignedRequest);
 

@@ -28,7 +28,8 @@ pub(crate) struct Moment<'a> {
     pub(crate) nonce: &'a str,
 }
 
-/// Signs `request`, whose URI is absolute and whose `Authorization` stands, with `key`; sets `Content-Digest` where there is a body.
+/// Signs `request`, whose URI is absolute and whose `Authorization` stands, with `key`; sets `Content-Digest` where
+/// there is a body.
 pub(crate) fn sign_request(
     request: &mut http::Request<Bytes>,
     key: &ClientKey,
@@ -52,8 +53,8 @@ pub(crate) fn sign_request(
     add(request, key, moment, LABEL, TAG, &components)
 }
 
-/// Adds the client's signature over the payment alone: evidence without the token in it, which backends and receipts verify
-/// by themselves.
+/// Adds the client's signature over the payment alone: evidence without the token in it, which backends and receipts
+/// verify by themselves.
 pub(crate) fn sign_payment(
     request: &mut http::Request<Bytes>,
     key: &ClientKey,

@@ -16,8 +16,8 @@ use crate::session::Session;
 use crate::transport::Answer;
 use crate::url;
 
-/// A request to a `signed` route. The same value can be sent again: the parts that count stay the same byte for byte, the
-/// signatures are made afresh.
+/// A request to a `signed` route. The same value can be sent again: the parts that count stay the same byte for
+/// byte, the signatures are made afresh.
 #[derive(Clone, Debug)]
 pub struct SignedRequest {
     /// The method.
@@ -30,8 +30,8 @@ pub struct SignedRequest {
     pub body: Bytes,
     /// The idempotency key, without quotes; routes that move money want one.
     pub idempotency_key: Option<String>,
-    /// Whether to add the client's own signature over the payment, which backends verify by themselves; needs a body and
-    /// an idempotency key.
+    /// Whether to add the client's own signature over the payment, which backends verify by themselves; needs a body
+    /// and an idempotency key.
     pub payment_evidence: bool,
 }
 
@@ -52,8 +52,9 @@ impl Client {
     /// Sends a signed request, and verifies the gateway's signature under the answer.
     ///
     /// # Errors
-    /// [`Error::AnswerNotTrusted`] when the answer, refusals included, is not signed by the gateway; errors of the way there.
-    /// After [`Error::NoAnswer`] send the same request again: with an idempotency key it is executed at most once.
+    /// [`Error::AnswerNotTrusted`] when the answer, refusals included, is not signed by the gateway; errors of the
+    /// way there. After [`Error::NoAnswer`] send the same request again: with an idempotency key it is executed at
+    /// most once.
     pub async fn send_signed(&self, session: &Session, request: &SignedRequest) -> Result<Answer, Error> {
         let signed = self.signed_request(session, request, false)?;
         let (signed, answer) = match self.send(signed.clone()).await? {

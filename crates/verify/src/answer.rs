@@ -1,8 +1,8 @@
 //! Signing this backend's answers, so that the gateway knows that they are answers to exactly its requests.
 //!
-//! The signature (RFC 9421) has the tag `countersign-answer` and covers `"@status" "content-digest" "@method";req "@path";req
-//! "signature";req;key="countersign"`, and `"content-type"` where there is one, with `created` and `keyid`. The gateway knows the key from
-//! `answer_keys` of the `[[upstream]]`.
+//! The signature (RFC 9421) has the tag `countersign-answer` and covers
+//! `"@status" "content-digest" "@method";req "@path";req "signature";req;key="countersign"`, and `"content-type"`
+//! where there is one, with `created` and `keyid`. The gateway knows the key from `answer_keys` of the `[[upstream]]`.
 
 use countersign_jose::PrivateKey;
 use countersign_jose::jwk::Jwk;
@@ -57,8 +57,8 @@ impl AnswerSigner {
         }
     }
 
-    /// Signs the answer `answer` with `body` to `request`; sets `Content-Digest`, also over an empty body. `now` is in seconds
-    /// since 1970.
+    /// Signs the answer `answer` with `body` to `request`; sets `Content-Digest`, also over an empty body. `now` is
+    /// in seconds since 1970.
     ///
     /// # Errors
     /// See [`AnswerError`].

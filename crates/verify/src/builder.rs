@@ -37,8 +37,8 @@ pub enum BuildError {
     AuthorityMissing,
 }
 
-/// Collects what a [`Verifier`] needs. The gateway's CA (or an own client), the trust domain and at least one authority have
-/// to be given.
+/// Collects what a [`Verifier`] needs. The gateway's CA (or an own client), the trust domain and at least one
+/// authority have to be given.
 pub struct VerifierBuilder {
     gateway_url: String,
     #[cfg(feature = "fetch")]
@@ -96,8 +96,8 @@ impl VerifierBuilder {
         self
     }
 
-    /// A host, with its port unless that is the scheme's default, under which the gateway reaches this backend. May be called
-    /// several times.
+    /// A host, with its port unless that is the scheme's default, under which the gateway reaches this backend. May
+    /// be called several times.
     #[must_use]
     pub fn authority(mut self, authority: impl Into<String>) -> Self {
         self.authorities.push(authority.into());
@@ -111,15 +111,16 @@ impl VerifierBuilder {
         self
     }
 
-    /// Refuses requests without the client's own `payment` signature; set `client_evidence = "signed"` at the gateway too.
+    /// Refuses requests without the client's own `payment` signature; set `client_evidence = "signed"` at the
+    /// gateway too.
     #[must_use]
     pub const fn require_client_evidence(mut self) -> Self {
         self.require_client_evidence = true;
         self
     }
 
-    /// Lets a transaction pass that was accepted before, marked as [`repeated`](crate::Verified::repeated): for backends that
-    /// answer repeats from their own record, and say so at the gateway with `settle = "retry"`.
+    /// Lets a transaction pass that was accepted before, marked as [`repeated`](crate::Verified::repeated): for
+    /// backends that answer repeats from their own record, and say so at the gateway with `settle = "retry"`.
     #[must_use]
     pub const fn allow_repeated_transactions(mut self) -> Self {
         self.allow_repeats = true;

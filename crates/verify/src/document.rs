@@ -65,8 +65,8 @@ impl PublishedKey {
     }
 }
 
-/// Reads the keys of `purpose` by their names. Keys in a form that is not known here are left out: a gateway may publish
-/// newer kinds beside those that this version can use.
+/// Reads the keys of `purpose` by their names. Keys in a form that is not known here are left out: a gateway may
+/// publish newer kinds beside those that this version can use.
 pub(crate) fn read(body: &[u8], purpose: Purpose) -> Result<HashMap<String, PublishedKey>, FetchError> {
     let document: Document =
         serde_json::from_slice(body).map_err(|_| FetchError::new("the key document is not a JWK Set"))?;

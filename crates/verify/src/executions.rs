@@ -44,8 +44,8 @@ pub trait Executions: Send + Sync + 'static {
 /// How long an entry is never given up, in seconds: longer than any Txn-Token with that name can live.
 const HELD: i64 = 24 * 3600;
 
-/// The last transactions, in memory. It forgets when the process ends: a message from before the start is refused for that
-/// reason, and a gateway never repeats a payment by itself.
+/// The last transactions, in memory. It forgets when the process ends: a message from before the start is refused
+/// for that reason, and a gateway never repeats a payment by itself.
 pub struct MemoryExecutions {
     capacity: usize,
     memory: Mutex<Memory>,

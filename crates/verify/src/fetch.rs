@@ -30,8 +30,8 @@ impl FetchError {
 /// A fetch on its way.
 pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Fetched, FetchError>> + Send + 'a>>;
 
-/// An HTTPS client for one kind of request: `GET` of a key document. It must verify the gateway's certificate, follow no
-/// redirects and bound what it reads; statuses other than 200 are errors.
+/// An HTTPS client for one kind of request: `GET` of a key document. It must verify the gateway's certificate,
+/// follow no redirects and bound what it reads; statuses other than 200 are errors.
 ///
 /// An async closure `|url: String| async move { … }` is one too.
 pub trait FetchKeys: Send + Sync + 'static {

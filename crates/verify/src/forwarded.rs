@@ -1,6 +1,7 @@
 //! `Forwarded` (RFC 7239) as the gateway writes it: one element that names the host the client called.
 
-/// The `host` of a header with exactly one element, reached over `https` where it says by what; `None` for anything else.
+/// The `host` of a header with exactly one element, reached over `https` where it says by what; `None` for anything
+/// else.
 pub(crate) fn host(value: &str) -> Option<String> {
     let mut host = None;
     let mut rest = value;

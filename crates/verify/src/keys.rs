@@ -1,5 +1,6 @@
-//! The gateway's keys as this backend knows them: cached as long as the gateway allows, renewed before that ends, fetched
-//! at once when a request names a key that is not known yet, kept for a bounded time when the gateway cannot be reached.
+//! The gateway's keys as this backend knows them: cached as long as the gateway allows, renewed before that ends,
+//! fetched at once when a request names a key that is not known yet, kept for a bounded time when the gateway cannot
+//! be reached.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};

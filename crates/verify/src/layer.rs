@@ -1,4 +1,5 @@
-//! The verifier as a tower layer: the service behind it sees verified requests only, with [`Verified`] in their extensions.
+//! The verifier as a tower layer: the service behind it sees verified requests only, with [`Verified`] in their
+//! extensions.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -23,7 +24,8 @@ const BODY_LIMIT: usize = 256 * 1024;
 /// Largest answer that is buffered for signing.
 const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
 
-/// Verifies every request before the service sees it, and answers refused ones with `application/problem+json` (RFC 9457).
+/// Verifies every request before the service sees it, and answers refused ones with `application/problem+json` (RFC
+/// 9457).
 #[derive(Clone, Debug)]
 pub struct VerifyLayer {
     verifier: Verifier,

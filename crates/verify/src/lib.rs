@@ -1,14 +1,15 @@
 //! What a backend links to know who stands behind a request that the gateway forwarded, what they agreed to, and which
 //! policy let it pass (design 4.7).
 //!
-//! * [`Verifier`] checks in one call the gateway's signature (RFC 9421), the body's digest (RFC 9530), freshness and replay, the
-//!   Txn-Token (draft-ietf-oauth-transaction-tokens), the intent's digest, and the client's own payment signature;
+//! * [`Verifier`] checks in one call the gateway's signature (RFC 9421), the body's digest (RFC 9530), freshness and
+//!   replay, the Txn-Token (draft-ietf-oauth-transaction-tokens), the intent's digest, and the client's own payment
+//!   signature;
 //! * [`VerifyLayer`] does the same in front of any tower service, and [`AnswerSigner`] signs what goes back;
 //! * [`Executions`] is the record in which a transaction is accepted once;
 //! * [`FetchKeys`] fetches the gateway's public keys, all that this crate shares with the gateway.
 //!
-//! It must never take a key, an algorithm, an issuer or an audience from the request it verifies, and never let a request
-//! pass because something could not be checked.
+//! It must never take a key, an algorithm, an issuer or an audience from the request it verifies, and never let a
+//! request pass because something could not be checked.
 //!
 #![doc = include_str!("../README.md")]
 

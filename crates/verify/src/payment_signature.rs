@@ -17,12 +17,12 @@ const COMPONENTS: [Component<'static>; 5] = [
     Component::field("content-type"),
     Component::field("idempotency-key"),
 ];
-/// How long before the gateway's signature the client's may have been made, in seconds: the gateway takes it for 60, and
-/// may wait for a connection after that.
+/// How long before the gateway's signature the client's may have been made, in seconds: the gateway takes it for 60,
+/// and may wait for a connection after that.
 const MAX_BEFORE: i64 = 120;
 
-/// Verifies the client's signature in `entry` over the request as the client sent it. `forwarded_at` is the moment of the
-/// gateway's signature: freshness was for the gateway to judge, here only the two must belong together.
+/// Verifies the client's signature in `entry` over the request as the client sent it. `forwarded_at` is the moment
+/// of the gateway's signature: freshness was for the gateway to judge, here only the two must belong together.
 pub(crate) fn verify(
     entry: &Entry<'_>,
     received: &Received<'_>,

@@ -106,8 +106,8 @@ impl Claims {
         Ok(())
     }
 
-    /// Checks that the token was issued for exactly this request and body. A key that the token does not name is one that the
-    /// gateway gives no meaning to.
+    /// Checks that the token was issued for exactly this request and body. A key that the token does not name is one
+    /// that the gateway gives no meaning to.
     pub(crate) fn fits(&self, received: &Received<'_>, body: &[u8]) -> Result<(), Refusal> {
         let context = &self.tctx;
         let key = &context.idempotency_key;

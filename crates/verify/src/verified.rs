@@ -5,7 +5,8 @@ use countersign_jose::jwk::Jwk;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Who stands behind a request, what they agreed to, and what let it pass. Only [`Verifier`](crate::Verifier) makes one.
+/// Who stands behind a request, what they agreed to, and what let it pass. Only [`Verifier`](crate::Verifier) makes
+/// one.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Verified {

@@ -66,7 +66,8 @@ impl Verifier {
 
     /// Verifies a request of which `body` is the whole body, exactly as it arrived.
     ///
-    /// A request that carries an intent is thereby accepted for execution, once: call this when you are about to execute.
+    /// A request that carries an intent is thereby accepted for execution, once: call this when you are about to
+    /// execute.
     ///
     /// # Errors
     /// A [`Refusal`]; nothing of the request may then be acted upon.
@@ -158,8 +159,8 @@ impl Shared {
     }
 }
 
-/// The digest is compared with the bytes at hand; that it is signed alone proves nothing (RFC 9421, section 7.2.8). Without
-/// `Content-Digest` it is the Txn-Token that says which body belongs to the request.
+/// The digest is compared with the bytes at hand; that it is signed alone proves nothing (RFC 9421, section 7.2.8).
+/// Without `Content-Digest` it is the Txn-Token that says which body belongs to the request.
 fn verify_body(received: &Received<'_>, body: &[u8]) -> Result<(), Refusal> {
     match received.content_digest {
         Some(_) => verify_content_digest(received.request.headers, body).map_err(Refusal::DigestRefused),

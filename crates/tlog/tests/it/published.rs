@@ -1,5 +1,5 @@
-//! Published values: the eight leaves and roots that implementations of Certificate Transparency share, the notes of the
-//! reference implementation, and the examples of the specifications.
+//! Published values: the eight leaves and roots that implementations of Certificate Transparency share, the notes of
+//! the reference implementation, and the examples of the specifications.
 
 use countersign_tlog::hash::{empty_root, leaf_hash, root};
 use countersign_tlog::{

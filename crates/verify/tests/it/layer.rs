@@ -17,8 +17,8 @@ use tower::{Layer as _, ServiceExt as _, service_fn};
 use crate::answers::verifies;
 use crate::forger::Gateway;
 
-/// Sends one request through `layer` to a service that answers with the customer's name; returns the answer and how often the
-/// service was called.
+/// Sends one request through `layer` to a service that answers with the customer's name; returns the answer and how
+/// often the service was called.
 async fn through(layer: VerifyLayer, request: Request<Full<Bytes>>) -> (http::response::Parts, Bytes, usize) {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
