@@ -249,7 +249,9 @@ fn the_bank_executes_only_what_it_verified() {
 /// A demonstration takes the usual ports when it can; when it cannot, it takes others and says which.
 #[test]
 fn taken_ports_lead_to_others_and_an_earlier_demo_is_started_over() {
-    // Holds the usual port, unless another test's demonstration or somebody else does so already.
+    // The other demonstration of these tests may want the usual port, so it goes first.
+    LazyLock::force(&RUN);
+    // Holds it, unless somebody else does so already.
     let _held = std::net::TcpListener::bind(("127.0.0.1", 8443));
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("demo.json"), "{}").unwrap();

@@ -14,6 +14,7 @@ use super::folder::DESCRIPTION;
 use super::gateway::RunningGateway;
 use super::layout::Layout;
 use super::log;
+use super::ports::Turn;
 use super::processes::Backends;
 use super::screen::Screen;
 use super::story::{self, Stage, Started};
@@ -118,12 +119,14 @@ async fn demonstrate(args: &DemoArgs, console: &mut Console<'_>) -> Result<(), C
     let mut shutdown = Shutdown::listen()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
-    let layout = Layout::make(&args.dir, &*clock, &*entropy)?;
+    let turn = Turn::wait()?;
+    let layout = Layout::make(&args.dir, &turn, &*clock, &*entropy)?;
     log::start(&layout.folder)?;
     let made_in = began.elapsed();
     let backends = Backends::start(layout.folder.path()).await?;
     let backends_in = began.elapsed().saturating_sub(made_in);
     let gateway = RunningGateway::start(&layout, &clock, &entropy).await?;
+    drop(turn);
     let started = Started {
         began,
         made_in,

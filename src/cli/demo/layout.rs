@@ -11,7 +11,7 @@ use super::configuration::{self, BANK_DOMAIN, MERCHANT_DOMAIN};
 use super::description;
 use super::folder::{DESCRIPTION, Folder};
 use super::people::{Authentication, People};
-use super::ports::Ports;
+use super::ports::{Ports, Turn};
 use super::seed;
 use super::settings::BackendSettings;
 use crate::base::{Clock, Entropy};
@@ -27,11 +27,16 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Makes it in `path`.
+    /// Makes it in `path`; whoever has the `turn` keeps it until the ports are bound.
     ///
     /// # Errors
     /// A folder that is somebody else's, or files that cannot be written.
-    pub(super) fn make(path: &Path, clock: &dyn Clock, entropy: &dyn Entropy) -> Result<Self, CliError> {
+    pub(super) fn make(
+        path: &Path,
+        turn: &Turn,
+        clock: &dyn Clock,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, CliError> {
         let folder = Folder::take(path)?;
         // A start that fails half-way leaves a folder that can be started over.
         folder.write_secret(DESCRIPTION, "{}\n")?;
@@ -39,7 +44,7 @@ impl Layout {
         let certificates = Certificates::issue(&folder.at("certs"), &people, clock.now())?;
         let layout = Self {
             folder,
-            ports: Ports::find()?,
+            ports: Ports::find(turn)?,
             people,
             certificates,
         };

@@ -1,5 +1,7 @@
 //! Which ports the demonstration listens on: the usual ones when they are free, others when they are not.
 
+use std::fs::File;
+
 use crate::cli::console::CliError;
 use crate::edge::{Listener, loopback};
 
@@ -26,13 +28,35 @@ const ADMIN: u16 = 9443;
 const OPS: u16 = 9464;
 const ANY: u16 = 0;
 
+/// The turn to look for ports and to listen on them. Demonstrations of the same program take it one after another, so
+/// that none is given a port that another has found and not bound yet.
+#[derive(Debug)]
+pub(super) struct Turn {
+    _held: File,
+}
+
+impl Turn {
+    /// Waits until it is this process's turn. Dropping it ends the turn.
+    ///
+    /// # Errors
+    /// When this program cannot be found any more.
+    pub(super) fn wait() -> Result<Self, CliError> {
+        let program = std::env::current_exe()
+            .and_then(File::open)
+            .map_err(CliError::failed)?;
+        // Some network file systems lock nothing. Two demonstrations may meet on a port then, and one says so and ends.
+        let _ = program.lock();
+        Ok(Self { _held: program })
+    }
+}
+
 impl Ports {
     /// Finds ports that are free on both loopback addresses. All are held until the last is found, so that no two are
     /// the same; then they are free for those who are to listen there.
     ///
     /// # Errors
     /// When there is no free port at all.
-    pub(super) fn find() -> Result<Self, CliError> {
+    pub(super) fn find(_turn: &Turn) -> Result<Self, CliError> {
         let mut held = Vec::new();
         let mut find = |usual| {
             let listener = hold(usual).map_err(CliError::failed)?;
@@ -73,7 +97,7 @@ mod tests {
 
     #[test]
     fn all_ports_differ() {
-        let ports = Ports::find().unwrap();
+        let ports = Ports::find(&Turn::wait().unwrap()).unwrap();
         let mut all = vec![
             ports.public,
             ports.mtls,
