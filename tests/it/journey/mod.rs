@@ -9,6 +9,7 @@ mod forward;
 mod happy;
 mod identify_proof;
 mod identify_token;
+mod login;
 mod once;
 mod permit_policies;
 mod permit_transaction;

@@ -10,11 +10,12 @@ use std::time::Duration;
 use countersign::base::{
     Clock as _, CustomerId, Entropy, ManualClock, SystemClock, SystemEntropy, Timestamp,
 };
+use countersign::cli::seed;
 use countersign::config;
 use countersign::edge::Drained;
 use countersign::gate::Services;
 use countersign::identity::customer::Profile;
-use countersign::identity::{Customers, Username};
+use countersign::identity::{self, Customers, PasswordParameters, Username};
 use countersign::oauth::client::{Client, Registration};
 use countersign::oauth::clients;
 use countersign::pki::{Ca, IssuedPaths, Profiles, Purpose};
@@ -35,6 +36,21 @@ use super::wire::Wire;
 /// What a test changes in the configuration before the gateway starts: text, and what replaces it.
 #[derive(Clone, Copy)]
 pub(crate) struct Setting(pub(crate) &'static str, pub(crate) &'static str);
+
+/// The gateway's clock in the hands of its clients and backends.
+pub(crate) struct Shared(pub(crate) Arc<ManualClock>);
+
+impl countersign_client::Clock for Shared {
+    fn now(&self) -> i64 {
+        self.0.now().seconds()
+    }
+}
+
+impl countersign_verify::Clock for Shared {
+    fn now(&self) -> i64 {
+        self.0.now().seconds()
+    }
+}
 
 /// Files and keys of a gateway, before and between its lives.
 pub(crate) struct Home {
@@ -183,6 +199,25 @@ impl TestGateway {
             .unwrap();
         self.services.db.commit(batch).await.unwrap();
         self.customers.insert(name, customer);
+    }
+
+    /// Writes a seed file as `countersign seed` does.
+    pub(crate) async fn seed(&self, text: &str) {
+        let settings = identity::Settings {
+            password: PasswordParameters {
+                memory_kib: 64,
+                passes: 1,
+                lanes: 1,
+            },
+            ..identity::Settings::default()
+        };
+        let services = &self.services;
+        let (db, keyring) = (services.db.clone(), Arc::clone(&services.keyring));
+        let clock = Arc::clone(&self.home.clock);
+        let stores = seed::Stores::open(db, keyring, &settings, clock, Arc::clone(&self.home.entropy));
+        let seed = seed::parse(text, self.home.dir.path()).unwrap();
+        seed::write(&seed, &stores.await.unwrap()).await.unwrap();
+        services.clients.refresh().await.unwrap();
     }
 
     /// The service that keeps the customers' records.

@@ -13,13 +13,13 @@ mod signature;
 mod wire;
 
 pub(crate) use answer::Answer;
-pub(crate) use backend::{Backend, Deed, Seen};
+pub(crate) use backend::{Deed, Seen};
 pub(crate) use caller::{Caller, Login};
 pub(crate) use draft::Draft;
-pub(crate) use gateway::{Home, Setting, TestGateway, write_private};
+pub(crate) use gateway::{Home, Setting, Shared, TestGateway, write_private};
 pub(crate) use proof::{Proof, jwt};
 pub(crate) use signature::Signature;
-pub(crate) use wire::{Protocol, Wire};
+pub(crate) use wire::Protocol;
 
 /// What an honest app pays with: under the low-value limit.
 pub(crate) const PAYMENT: &str = concat!(
