@@ -8,6 +8,8 @@
 )]
 
 mod architecture;
+mod compile_fail;
+mod coverage;
 mod demo;
 mod docs;
 mod journey;

@@ -28,7 +28,7 @@ async fn a_header_that_may_stand_once_stands_once() {
     }
 }
 
-/// HTTP-05: no spelling of a path slips past its route.
+/// HTTP-10: no spelling of a path slips past its route.
 #[tokio::test]
 async fn a_path_that_a_backend_could_read_differently_is_malformed() {
     let gateway = TestGateway::start().await;
@@ -47,7 +47,7 @@ async fn a_path_that_a_backend_could_read_differently_is_malformed() {
     }
 }
 
-/// HTTP-10
+/// HTTP-04
 #[tokio::test]
 async fn another_host_is_misdirected() {
     let gateway = TestGateway::start().await;
@@ -181,7 +181,7 @@ async fn a_target_or_a_header_section_over_the_limits_is_refused() {
     }
 }
 
-/// HTTP-01, HTTP-03, HTTP-09: what two parsers could frame differently gets no second request through.
+/// HTTP-02, HTTP-03, HTTP-04, HTTP-05, HTTP-09: what two parsers could frame differently gets no second request through.
 #[tokio::test]
 async fn a_framing_fault_ends_the_connection() {
     let gateway = TestGateway::start().await;
@@ -208,7 +208,7 @@ async fn a_framing_fault_ends_the_connection() {
     }
 }
 
-/// HTTP-13: what is refused on one protocol is refused on the other, and what passes passes.
+/// What is refused on one protocol is refused on the other, and what passes passes.
 #[tokio::test]
 async fn both_protocols_lead_to_the_same_gate() {
     let gateway = TestGateway::start().await;

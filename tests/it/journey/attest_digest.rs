@@ -16,7 +16,7 @@ fn sha512_of(body: &str) -> String {
     format!("sha-512=:{}:", BASE64.encode(digest.as_ref()))
 }
 
-/// DIG-01, DIG-02
+/// DIG-01
 #[tokio::test]
 async fn a_body_without_a_digest_that_counts_is_refused() {
     let gateway = TestGateway::start().await;
@@ -44,7 +44,7 @@ async fn a_body_without_a_digest_that_counts_is_refused() {
     }
 }
 
-/// DIG-03: every digest that is given has to be right.
+/// DIG-04: every digest that is given has to be right.
 #[tokio::test]
 async fn a_digest_of_another_body_is_refused() {
     let gateway = TestGateway::start().await;
@@ -75,7 +75,7 @@ async fn a_digest_of_another_body_is_refused() {
     }
 }
 
-/// A changed body is found before anyone reads it.
+/// DIG-02, DIG-03, FAPI-29: a changed body is found before anyone reads it.
 #[tokio::test]
 async fn a_changed_body_is_found() {
     let gateway = TestGateway::start().await;
@@ -109,7 +109,7 @@ async fn an_encoded_body_is_not_signed() {
     }
 }
 
-/// IDEM-01
+/// IDEM-02
 #[tokio::test]
 async fn a_payment_without_a_key_is_refused() {
     let gateway = TestGateway::start().await;
@@ -122,7 +122,7 @@ async fn a_payment_without_a_key_is_refused() {
     alice.post("/consents", "{}").is_answered().await;
 }
 
-/// IDEM-02
+/// IDEM-01
 #[tokio::test]
 async fn a_key_of_another_form_is_refused() {
     let gateway = TestGateway::start().await;
@@ -148,7 +148,7 @@ async fn a_key_of_another_form_is_refused() {
     }
 }
 
-/// Design 4.3: with several faults the first in journey order is named.
+/// IDEM-09: with several faults the first in journey order is named.
 #[tokio::test]
 async fn the_first_fault_of_the_journey_is_named() {
     let gateway = TestGateway::start().await;

@@ -91,7 +91,7 @@ async fn forged_headers_never_reach_a_backend() {
     }
 }
 
-/// Credentials stay here.
+/// HDR-02, TXN-07: credentials stay here.
 #[tokio::test]
 async fn a_backend_never_sees_token_or_proof() {
     let gateway = TestGateway::start().await;
@@ -106,7 +106,7 @@ async fn a_backend_never_sees_token_or_proof() {
     }
 }
 
-/// A public request with the marks of a checked one arrives without them.
+/// TXN-04: a public request with the marks of a checked one arrives without them.
 #[tokio::test]
 async fn a_public_request_cannot_pass_for_a_checked_one() {
     let gateway = TestGateway::start().await;

@@ -113,7 +113,7 @@ async fn a_read_arrives_with_who_asked_and_how_they_were_known() {
     assert!(!found.subject.contains(alice.session.customer.as_str()));
 }
 
-/// TXT-04: every backend knows a customer under another name, and always under the same.
+/// Every backend knows a customer under another name, and always under the same.
 #[tokio::test]
 async fn a_customer_has_one_name_for_each_backend() {
     let gateway = TestGateway::start().await;
@@ -145,7 +145,7 @@ async fn a_customer_has_one_name_for_each_backend() {
     );
 }
 
-/// A token for one backend is worth nothing at another.
+/// TXN-05: a token for one backend is worth nothing at another.
 #[tokio::test]
 async fn what_one_backend_got_another_does_not_believe() {
     let gateway = TestGateway::start().await;
@@ -158,7 +158,7 @@ async fn what_one_backend_got_another_does_not_believe() {
     verified(&backend(&gateway, "merchant.internal"), &seen).await;
 }
 
-/// Design 4.7, claim by claim.
+/// TXN-02, TXN-03, TXN-14, SCA-10: design 4.7, claim by claim.
 #[tokio::test]
 async fn a_payment_arrives_with_what_the_customer_agreed_to() {
     let gateway = TestGateway::start().await;
@@ -219,7 +219,7 @@ async fn a_payment_arrives_with_what_the_customer_agreed_to() {
     assert_eq!(claims["cnf"]["jwk"], public);
 }
 
-/// Design 4.7: what the gateway's signature covers, and its parameters.
+/// SIG-17, FSIG-07: what the gateway's signature covers, and its parameters.
 #[tokio::test]
 async fn the_gateways_signature_covers_everything_that_matters() {
     let gateway = TestGateway::start().await;
@@ -263,7 +263,7 @@ async fn the_gateways_signature_covers_everything_that_matters() {
     assert!(matches!(found.evidence, Evidence::Signed(_)));
 }
 
-/// A backend finds every change on the way from the gateway, and takes a payment once.
+/// TXN-05, TXN-06: a backend finds every change on the way from the gateway, and takes a payment once.
 #[tokio::test]
 async fn a_change_behind_the_gateway_is_found_by_the_backend() {
     let gateway = TestGateway::start().await;
@@ -310,7 +310,7 @@ async fn every_payment_has_a_name_of_its_own() {
     assert_eq!(named.len(), 3);
 }
 
-/// FSIG-08: the answer is over exactly this request.
+/// SIG-16: the answer is over exactly this request.
 #[tokio::test]
 async fn an_answer_covers_the_signature_it_answers() {
     let gateway = TestGateway::start().await;

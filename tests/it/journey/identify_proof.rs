@@ -28,7 +28,7 @@ async fn every_kind_of_key_proves_possession() {
     }
 }
 
-/// DPOP-09, DPOP-10
+/// DPOP-09, FAPI-24
 #[tokio::test]
 async fn a_bound_token_without_its_proof_is_worth_nothing() {
     let gateway = TestGateway::start().await;
@@ -48,7 +48,7 @@ async fn a_bound_token_without_its_proof_is_worth_nothing() {
     as_bearer.is_refused("proof-missing").await;
 }
 
-/// DPOP-03 to DPOP-08
+/// DPOP-04, DPOP-08
 #[tokio::test]
 async fn a_proof_for_something_else_is_invalid() {
     let gateway = TestGateway::start().await;
@@ -112,6 +112,7 @@ async fn a_proof_of_another_form_is_invalid() {
     }
 }
 
+/// DPOP-01, DPOP-02
 #[tokio::test]
 async fn a_proof_that_is_no_jwt_is_invalid() {
     let gateway = TestGateway::start().await;
@@ -128,7 +129,7 @@ async fn a_proof_that_is_no_jwt_is_invalid() {
         .await;
 }
 
-/// A stolen token is worth nothing with the thief's own key, however well the thief proves that one.
+/// DPOP-03, DPOP-08: a stolen token is worth nothing with the thief's own key, however well the thief proves that one.
 #[tokio::test]
 async fn a_token_proven_by_another_key_is_refused() {
     let gateway = TestGateway::start().await;
@@ -241,7 +242,7 @@ async fn a_proof_from_before_a_start_is_stale() {
     alice.post("/consents", "{}").is_answered().await;
 }
 
-/// DPOP-11: RFC 9449, section 9.
+/// DPOP-11, DPOP-12: RFC 9449, section 9.
 #[tokio::test]
 async fn where_nonces_are_asked_for_a_proof_needs_one_of_ours() {
     let gateway = TestGateway::with(&[Setting("nonce = \"token\"", "nonce = \"always\"")]).await;
@@ -279,7 +280,7 @@ async fn corp(gateway: &TestGateway) -> Caller<'_> {
     gateway.login(login).await
 }
 
-/// MTLS-03, MTLS-04: a token bound to a certificate is good on the twin's connections with that certificate alone.
+/// MTLS-03: a token bound to a certificate is good on the twin's connections with that certificate alone.
 #[tokio::test]
 async fn a_token_bound_to_a_certificate_needs_that_certificate() {
     let gateway = TestGateway::start().await;
@@ -327,7 +328,7 @@ async fn a_certificate_in_a_header_proves_nothing() {
         .await;
 }
 
-/// The twin serves the same routes under its own authority, and a proof names it.
+/// DPOP-05: the twin serves the same routes under its own authority, and a proof names it.
 #[tokio::test]
 async fn a_proof_names_the_door_it_goes_through() {
     let gateway = TestGateway::start().await;

@@ -60,7 +60,7 @@ fn parts(token: &str) -> (Value, Value) {
     (next(), next())
 }
 
-/// ATJWT-05: what is not one of our tokens, word for word, is none.
+/// FAPI-25, ATJWT-02: what is not one of our tokens, word for word, is none.
 #[tokio::test]
 async fn a_forged_token_is_invalid() {
     let gateway = TestGateway::start().await;
@@ -95,7 +95,7 @@ async fn a_forged_token_is_invalid() {
     }
 }
 
-/// ATJWT-04, ATJWT-06: signed by our own key, and not for us, not now, or not an access token.
+/// ATJWT-01, ATJWT-02: signed by our own key, and not for us, not now, or not an access token.
 #[tokio::test]
 async fn a_token_for_another_purpose_place_or_time_is_invalid() {
     let gateway = TestGateway::start().await;
@@ -137,7 +137,7 @@ async fn a_token_for_another_purpose_place_or_time_is_invalid() {
     alice.get("/orders").is_answered().await;
 }
 
-/// A key of ours for another purpose signs no access tokens (KEY-02).
+/// A key of ours for another purpose signs no access tokens (KEY-05).
 #[tokio::test]
 async fn a_token_by_the_key_of_another_purpose_is_invalid() {
     let gateway = TestGateway::start().await;
@@ -153,6 +153,7 @@ async fn a_token_by_the_key_of_another_purpose_is_invalid() {
     }
 }
 
+/// FAPI-22
 #[tokio::test]
 async fn a_token_ends_after_five_minutes() {
     let gateway = TestGateway::start().await;
@@ -263,6 +264,7 @@ async fn without_news_of_revocations_nothing_passes() {
     panic!("every request passed");
 }
 
+/// FAPI-23
 #[tokio::test]
 async fn a_scope_that_was_not_granted_is_named() {
     let gateway = TestGateway::start().await;

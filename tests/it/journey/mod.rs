@@ -3,6 +3,7 @@
 
 mod admit;
 mod attest_digest;
+mod attest_fresh;
 mod attest_signature;
 mod forged;
 mod forward;

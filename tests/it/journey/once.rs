@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::support::{Caller, Deed, Login, PAYMENT, TestGateway, payment_of};
 
-/// IDEM-03: the second answer is the first one, and says so.
+/// IDEM-05, IDEM-10: the second answer is the first one, and says so.
 #[tokio::test]
 async fn the_same_payment_twice_is_one_payment() {
     let gateway = TestGateway::start().await;
@@ -48,7 +48,7 @@ async fn a_backends_refusal_is_replayed_as_well() {
     assert_eq!(gateway.backend.count(), 1);
 }
 
-/// IDEM-04
+/// IDEM-03, IDEM-07
 #[tokio::test]
 async fn a_key_is_for_one_payment() {
     let gateway = TestGateway::start().await;
@@ -124,7 +124,7 @@ async fn asking_again_uses_no_exemption_up() {
     assert_eq!(gateway.backend.count(), 5);
 }
 
-/// IDEM-05
+/// IDEM-04
 #[tokio::test]
 async fn a_payment_that_is_under_way_is_not_sent_again() {
     let gateway = TestGateway::start().await;

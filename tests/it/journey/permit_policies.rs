@@ -62,7 +62,7 @@ async fn one_factor_reads_no_accounts_and_pays_nothing() {
     known.post("/consents", "{}").is_answered().await;
 }
 
-/// SCA-18: EUR 30.00 passes, one cent more asks for approval, and so does another currency.
+/// SCA-19: EUR 30.00 passes, one cent more asks for approval, and so does another currency.
 #[tokio::test]
 async fn a_payment_over_the_limit_asks_for_approval() {
     let gateway = TestGateway::start().await;
@@ -128,7 +128,7 @@ async fn the_sixth_low_payment_asks_for_approval() {
     alice.pay(&other_account).is_answered().await;
 }
 
-/// Twenty at once: the counter is moved under its limit in the write itself.
+/// SCA-28: twenty at once: the counter is moved under its limit in the write itself.
 #[tokio::test]
 async fn payments_at_once_never_pass_the_limit() {
     let gateway = TestGateway::start().await;

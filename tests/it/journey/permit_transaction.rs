@@ -46,7 +46,7 @@ async fn a_body_that_does_not_state_one_payment_is_refused() {
     }
 }
 
-/// TXN-03: the currency's digits exactly; nothing is padded or rounded.
+/// The currency's digits exactly; nothing is padded or rounded.
 #[tokio::test]
 async fn an_amount_is_a_string_with_the_currencys_digits() {
     let gateway = TestGateway::start().await;

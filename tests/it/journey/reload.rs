@@ -93,7 +93,7 @@ async fn a_reload_that_is_refused_changes_nothing() {
     alice.pay(PAYMENT).is_refused("approval-required").await;
 }
 
-/// KEY-05: every signing key changes at once while requests go on; none is refused, and what the old keys signed still
+/// KEY-03: every signing key changes at once while requests go on; none is refused, and what the old keys signed still
 /// counts as long as it lives.
 #[tokio::test]
 async fn keys_rotate_while_requests_go_on() {
@@ -129,7 +129,7 @@ async fn keys_rotate_while_requests_go_on() {
     old.pay(PAYMENT).is_answered().await.assert_signed();
 }
 
-/// A key that was compromised is believed no more from this moment on.
+/// KEY-02: a key that was compromised is believed no more from this moment on.
 #[tokio::test]
 async fn a_revoked_token_key_ends_its_tokens() {
     let gateway = TestGateway::start().await;

@@ -30,7 +30,7 @@ async fn a_master_key_that_is_missing_is_named() {
     );
 }
 
-/// KEY-09: a key that others can read is no secret any more.
+/// A key that others can read is no secret any more.
 #[tokio::test]
 async fn a_key_file_that_others_can_read_is_refused() {
     for (file, key) in [
