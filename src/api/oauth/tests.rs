@@ -4,4 +4,6 @@ mod app;
 mod challenge;
 mod clients;
 mod forms;
+mod proofs;
+mod refresh;
 mod tokens;

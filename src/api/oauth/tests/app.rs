@@ -22,13 +22,15 @@ use crate::base::{
 use crate::identity::credentials::{add_password, add_totp};
 use crate::identity::password::{Caller, Passwords};
 use crate::identity::{
-    Account, Customers, Logins, Password, PasswordParameters, Profile, Sessions,
+    Account, Customers, Logins, NotLive, Password, PasswordParameters, Profile, Sessions,
     Settings as IdentitySettings, Throttle, TotpSecret, Username,
 };
 use crate::keys::{Keyring, Schedule, read_kek};
 use crate::oauth::dpop::Nonces;
 use crate::oauth::server::Services;
-use crate::oauth::{AuthorizationServer, Client, Clients, Dpop, NoncePolicy, Settings, Verifier, clients};
+use crate::oauth::{
+    AccessToken, AuthorizationServer, Client, Clients, Dpop, NoncePolicy, Settings, Verifier, clients,
+};
 use crate::policy::Bundle;
 use crate::privacy::{Pseudonyms, Vault};
 use crate::store::{Batch, Db};
@@ -78,6 +80,11 @@ impl Answer {
         }
         (self.status.as_u16(), names, body)
     }
+}
+
+/// What everything reads that is unknown, ended, used, or another's.
+pub(super) fn invalid_grant() -> (u16, String) {
+    (400, "invalid_grant".to_owned())
 }
 
 /// A gateway's authorization server.
@@ -203,6 +210,20 @@ impl Gateway {
             alice,
             folder,
         }
+    }
+
+    /// What the access token in `answer` says.
+    pub(super) fn verified(&self, answer: &Answer) -> Arc<AccessToken> {
+        let keys = self.keyring.current();
+        let token = answer.member("access_token");
+        self.verifier.verify(&token, &keys, self.now()).unwrap()
+    }
+
+    /// Whether the session of a token still holds.
+    pub(super) fn live(&self, access: &AccessToken) -> Result<(), NotLive> {
+        let (session, client) = (&access.session, &access.client);
+        self.sessions
+            .is_live(session, client, &access.subject, self.now())
     }
 
     /// Ends everything but the folder of the store.

@@ -1,4 +1,4 @@
-//! Tokens: codes, refresh, DPoP at the token endpoint, revocation and introspection.
+//! Codes and access tokens, what ends them, revocation and introspection.
 
 use std::time::Duration;
 
@@ -6,17 +6,13 @@ use countersign_jose::jws;
 use http::Request;
 use serde_json::{Value, json};
 
-use super::app::{Answer, App, Gateway, ISSUER, Options, PASSWORD, START, VERIFIER, jwk, post};
+use super::app::{App, Gateway, ISSUER, PASSWORD, START, invalid_grant, post};
 use crate::answer::Body;
 use crate::base::{AdminName, ClientId, Timestamp};
 use crate::identity::{Confirmation, NotLive};
 use crate::keys::Purpose;
-use crate::oauth::{NoncePolicy, TokenRefusal, clients};
+use crate::oauth::{TokenRefusal, clients};
 use crate::store::Batch;
-
-fn invalid_grant() -> (u16, String) {
-    (400, "invalid_grant".to_owned())
-}
 
 /// RFC 9068, section 2.2; ATJWT-01, ATJWT-03, DPOP-13, MTLS-03 in its DPoP form.
 #[tokio::test]
@@ -60,10 +56,10 @@ async fn a_code_used_twice_ends_the_session() {
     let app = App::new(&gateway);
     let code = app.log_in().await;
     let first = app.exchange(&code).await;
-    let access = verified(&gateway, &first);
-    assert_eq!(live(&gateway, &access), Ok(()));
+    let access = gateway.verified(&first);
+    assert_eq!(gateway.live(&access), Ok(()));
     assert_eq!(app.exchange(&code).await.refusal(), invalid_grant());
-    assert_eq!(live(&gateway, &access), Err(NotLive::Revoked));
+    assert_eq!(gateway.live(&access), Err(NotLive::Revoked));
     assert_eq!(
         app.refresh(&first.member("refresh_token")).await.refusal(),
         invalid_grant()
@@ -85,10 +81,7 @@ async fn of_two_who_use_one_code_at_once_neither_keeps_a_session() {
         .filter(|answer| answer.status == 200)
         .collect();
     assert_eq!(given.len(), 1);
-    assert_eq!(
-        live(&gateway, &verified(&gateway, &given[0])),
-        Err(NotLive::Revoked)
-    );
+    assert_eq!(gateway.live(&gateway.verified(&given[0])), Err(NotLive::Revoked));
 }
 
 #[tokio::test]
@@ -168,172 +161,17 @@ async fn other_grants_are_refused_by_name() {
     assert_eq!(answer.refusal().1, "unauthorized_client");
 }
 
-/// A refresh token exactly when `grant_types` holds it and `offline_access` was granted (design 4.9).
-#[tokio::test]
-async fn a_refresh_token_comes_only_when_registered_and_granted() {
-    let gateway = Gateway::start().await;
-    let plain = App::of(&gateway, "plain");
-    let answer = plain.exchange(&plain.log_in().await).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.json().get("refresh_token")),
-        (200, None)
-    );
-    let app = App::new(&gateway);
-    let narrow = app
-        .post(
-            "/oauth/authorize-challenge",
-            &[
-                ("response_type", "code"),
-                ("scope", "accounts"),
-                (
-                    "code_challenge",
-                    &countersign_jose::base64url(countersign_jose::sha256(VERIFIER.as_bytes())),
-                ),
-                ("code_challenge_method", "S256"),
-                ("username", "alice"),
-                ("password", PASSWORD),
-            ],
-        )
-        .await;
-    let answer = app.exchange(&narrow.member("authorization_code")).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.json().get("refresh_token")),
-        (200, None)
-    );
-}
-
-/// ATJWT-03, STEP-03: `auth_time` stays where it was.
-#[tokio::test]
-async fn refreshing_rotates_the_token_and_moves_no_time() {
-    let gateway = Gateway::start().await;
-    let app = App::new(&gateway);
-    let first = app.exchange(&app.log_in().await).await;
-    gateway.wait(Duration::from_secs(100)).await;
-    let second = app.refresh(&first.member("refresh_token")).await;
-    assert_eq!(second.status, 200, "{}", second.text);
-    assert_ne!(first.member("refresh_token"), second.member("refresh_token"));
-    let access = verified(&gateway, &second);
-    assert_eq!((access.auth_time, access.acr), (START, 1));
-    assert_eq!(access.issued, gateway.now());
-    // Refreshing is not the customer's activity, so the token ends with the session's five minutes (SCA-06).
-    assert_eq!(access.expires, START.plus(Duration::from_secs(300)));
-    assert_eq!(second.json()["expires_in"], 200);
-}
-
-#[tokio::test]
-async fn a_rotated_token_has_ten_seconds_of_grace_for_its_key_and_then_ends_the_session() {
-    let gateway = Gateway::start().await;
-    let app = App::new(&gateway);
-    let first = app.exchange(&app.log_in().await).await;
-    let old = first.member("refresh_token");
-    let second = app.refresh(&old).await;
-    gateway.wait(Duration::from_secs(10)).await;
-    let again = app.refresh(&old).await;
-    assert_eq!(again.status, 200, "an answer may get lost: {}", again.text);
-    gateway.wait(Duration::from_secs(1)).await;
-    assert_eq!(app.refresh(&old).await.refusal(), invalid_grant());
-    let access = verified(&gateway, &second);
-    assert_eq!(live(&gateway, &access), Err(NotLive::Revoked));
-    assert_eq!(
-        app.refresh(&second.member("refresh_token")).await.refusal(),
-        invalid_grant()
-    );
-    assert_eq!(
-        gateway
-            .count("SELECT COUNT(*) FROM event WHERE body LIKE '%refresh-reuse%'")
-            .await,
-        1
-    );
-}
-
-#[tokio::test]
-async fn a_rotated_token_in_other_hands_ends_the_session_even_within_the_grace() {
-    let gateway = Gateway::start().await;
-    let app = App::new(&gateway);
-    let first = app.exchange(&app.log_in().await).await;
-    let current = first.member("refresh_token");
-    assert_eq!(
-        App::new(&gateway).refresh(&current).await.refusal(),
-        invalid_grant()
-    );
-    let second = app.refresh(&current).await;
-    assert_eq!(second.status, 200, "another key alone changes nothing");
-    assert_eq!(
-        App::new(&gateway).refresh(&current).await.refusal(),
-        invalid_grant()
-    );
-    assert_eq!(
-        live(&gateway, &verified(&gateway, &second)),
-        Err(NotLive::Revoked)
-    );
-}
-
-#[tokio::test]
-async fn two_refreshes_at_once_both_succeed() {
-    let gateway = Gateway::start().await;
-    let app = App::new(&gateway);
-    let token = app.exchange(&app.log_in().await).await.member("refresh_token");
-    let (one, two) = tokio::join!(app.refresh(&token), app.refresh(&token));
-    assert_eq!(
-        (one.status.as_u16(), two.status.as_u16()),
-        (200, 200),
-        "{} {}",
-        one.text,
-        two.text
-    );
-}
-
-#[tokio::test]
-async fn a_refresh_asks_for_less_and_never_for_more() {
-    let gateway = Gateway::start().await;
-    let app = App::new(&gateway);
-    let token = app.exchange(&app.log_in().await).await.member("refresh_token");
-    let refresh = |scope| {
-        [
-            ("grant_type", "refresh_token"),
-            ("refresh_token", token.as_str()),
-            ("scope", scope),
-        ]
-    };
-    for more in ["accounts payments", "payments", "a  b"] {
-        let answer = app.post("/oauth/token", &refresh(more)).await;
-        assert_eq!(answer.refusal(), (400, "invalid_scope".to_owned()), "{more}");
-    }
-    let less = app.post("/oauth/token", &refresh("accounts")).await;
-    assert_eq!(less.member("scope"), "accounts", "{}", less.text);
-}
-
-/// SCA-06: five minutes after the customer last did something, nothing of the session is worth anything.
-#[tokio::test]
-async fn an_idle_session_cannot_be_refreshed_and_a_used_one_can() {
-    let gateway = Gateway::start().await;
-    let app = App::new(&gateway);
-    let idle = app.exchange(&app.log_in().await).await;
-    let used = app.exchange(&app.log_in().await).await;
-    gateway.wait(Duration::from_secs(200)).await;
-    gateway
-        .sessions
-        .touch(&verified(&gateway, &used).session, gateway.now())
-        .await;
-    gateway.wait(Duration::from_secs(100)).await;
-    assert_eq!(
-        app.refresh(&idle.member("refresh_token")).await.refusal(),
-        invalid_grant()
-    );
-    assert_eq!(app.refresh(&used.member("refresh_token")).await.status, 200);
-}
-
 #[tokio::test]
 async fn a_disabled_client_and_a_locked_customer_get_nothing_more() {
     let gateway = Gateway::start().await;
     let app = App::new(&gateway);
     let answer = app.exchange(&app.log_in().await).await;
-    let access = verified(&gateway, &answer);
+    let access = gateway.verified(&answer);
     let mut batch = Batch::new();
     gateway.customers.lock(&mut batch, &gateway.alice, gateway.now());
     gateway.db.commit(batch).await.unwrap();
     gateway.wait(Duration::from_secs(1)).await;
-    assert_eq!(live(&gateway, &access), Err(NotLive::CustomerLocked));
+    assert_eq!(gateway.live(&access), Err(NotLive::CustomerLocked));
     assert_eq!(
         app.refresh(&answer.member("refresh_token")).await.refusal(),
         invalid_grant()
@@ -342,7 +180,7 @@ async fn a_disabled_client_and_a_locked_customer_get_nothing_more() {
     clients::disable(&mut batch, &ClientId::new("app"), gateway.now());
     gateway.db.commit(batch).await.unwrap();
     gateway.wait(Duration::from_secs(1)).await;
-    assert_eq!(live(&gateway, &access), Err(NotLive::ClientDisabled));
+    assert_eq!(gateway.live(&access), Err(NotLive::ClientDisabled));
     assert_eq!(
         app.refresh(&answer.member("refresh_token")).await.refusal(),
         (401, "invalid_client".to_owned())
@@ -354,11 +192,11 @@ async fn a_disabled_client_and_a_locked_customer_get_nothing_more() {
 async fn an_old_picture_of_revocations_lets_nobody_through() {
     let gateway = Gateway::start().await;
     let app = App::new(&gateway);
-    let access = verified(&gateway, &app.exchange(&app.log_in().await).await);
+    let access = gateway.verified(&app.exchange(&app.log_in().await).await);
     gateway.clock.advance(Duration::from_millis(2001));
-    assert_eq!(live(&gateway, &access), Err(NotLive::Unknown));
+    assert_eq!(gateway.live(&access), Err(NotLive::Unknown));
     gateway.sessions.refresh().await.unwrap();
-    assert_eq!(live(&gateway, &access), Ok(()));
+    assert_eq!(gateway.live(&access), Ok(()));
 }
 
 #[tokio::test]
@@ -412,213 +250,6 @@ async fn an_access_token_that_ended_was_changed_or_whose_key_fell_is_refused() {
     );
 }
 
-/// DPOP-01 to DPOP-06, DPOP-10: each fault of a proof is refused, and the code is still good after all of them.
-#[tokio::test]
-async fn proofs_with_any_fault_are_refused() {
-    let gateway = Gateway::start().await;
-    let app = App::new(&gateway);
-    let code = app.log_in().await;
-    let parameters = [
-        ("client_id", "app"),
-        ("grant_type", "authorization_code"),
-        ("code", &code),
-        ("code_verifier", VERIFIER),
-    ];
-    let changed = |name: &str, value: Value| {
-        let mut claims = app.claims("/oauth/token");
-        claims[name] = value;
-        app.sign(&claims)
-    };
-    let now = gateway.now().seconds();
-    let good = app.sign(&app.claims("/oauth/token"));
-    let header = |members: Value| {
-        jws::sign(
-            "dpop+jwt",
-            members.as_object().unwrap().clone(),
-            &app.claims("/oauth/token"),
-            &app.key,
-        )
-        .unwrap()
-    };
-    let mut private = jwk(&app.key);
-    private["d"] = json!("AAAA");
-    let other = App::new(&gateway);
-    let typ = jws::sign(
-        "JWT",
-        json!({"jwk": jwk(&app.key)}).as_object().unwrap().clone(),
-        &app.claims("/oauth/token"),
-        &app.key,
-    );
-    for (fault, proof) in [
-        ("another method", changed("htm", json!("GET"))),
-        ("the method in lower case", changed("htm", json!("post"))),
-        (
-            "another path",
-            changed("htu", json!(format!("{ISSUER}/oauth/revoke"))),
-        ),
-        (
-            "another host",
-            changed("htu", json!("https://evil.example/oauth/token")),
-        ),
-        (
-            "the other listener",
-            changed("htu", json!("https://localhost:8444/oauth/token")),
-        ),
-        ("no URL", changed("htu", json!("/oauth/token"))),
-        ("no jti", changed("jti", Value::Null)),
-        ("an empty jti", changed("jti", json!(""))),
-        ("a jti that is too long", changed("jti", json!("x".repeat(257)))),
-        ("no iat", changed("iat", Value::Null)),
-        ("iat as text", changed("iat", json!(now.to_string()))),
-        ("61 s old", changed("iat", json!(now - 61))),
-        ("11 s ahead", changed("iat", json!(now + 11))),
-        ("a clock ten minutes slow", changed("iat", json!(now - 600))),
-        ("a clock ten minutes fast", changed("iat", json!(now + 600))),
-        ("no key", header(json!({}))),
-        ("a private key", header(json!({"jwk": private}))),
-        ("another key's signature", header(json!({"jwk": jwk(&other.key)}))),
-        (
-            "an extension",
-            header(json!({"jwk": jwk(&app.key), "crit": ["x"]})),
-        ),
-        ("another type", typ.unwrap()),
-        ("no signature", good.rsplit_once('.').unwrap().0.to_owned() + "."),
-        ("not a JWT", "not-a-jwt".to_owned()),
-        ("two in one header", format!("{good},{good}")),
-    ] {
-        let mut request = post("/oauth/token", &parameters);
-        request.headers_mut().insert("dpop", proof.parse().unwrap());
-        let answer = gateway.send(request).await;
-        assert_eq!(
-            answer.refusal(),
-            (400, "invalid_dpop_proof".to_owned()),
-            "{fault}: {}",
-            answer.text
-        );
-    }
-    let without = gateway.send(post("/oauth/token", &parameters)).await;
-    assert_eq!(
-        without.refusal().1,
-        "invalid_dpop_proof",
-        "no proof, no token (FAPI-07)"
-    );
-    let mut twice = post("/oauth/token", &parameters);
-    twice.headers_mut().append("dpop", good.parse().unwrap());
-    twice
-        .headers_mut()
-        .append("dpop", app.sign(&app.claims("/oauth/token")).parse().unwrap());
-    assert_eq!(gateway.send(twice).await.refusal().1, "invalid_dpop_proof");
-    assert_eq!(app.exchange(&code).await.status, 200);
-}
-
-/// FAPI-12 at its edges, and DPOP-04: spellings of one URL are one URL.
-#[tokio::test]
-async fn proofs_at_the_edge_of_their_window_pass() {
-    let gateway = Gateway::start().await;
-    let app = App::new(&gateway);
-    for (name, value) in [
-        ("iat", json!(START.seconds() + 10)),
-        ("iat", json!(START.seconds() - 60)),
-        (
-            "htu",
-            json!("HTTPS://LOCALHOST:8443/oauth/./token?query#fragment"),
-        ),
-    ] {
-        let mut claims = app.claims("/oauth/token");
-        claims[name] = value;
-        let code = app.log_in().await;
-        let parameters = [
-            ("grant_type", "authorization_code"),
-            ("code", code.as_str()),
-            ("code_verifier", VERIFIER),
-        ];
-        let answer = app
-            .post_with("/oauth/token", &parameters, &app.sign(&claims))
-            .await;
-        assert_eq!(answer.status, 200, "{name}: {}", answer.text);
-    }
-}
-
-/// DPOP-07: a proof once, also when the process began anew in between.
-#[tokio::test]
-async fn a_proof_is_used_once_also_across_a_restart() {
-    let gateway = Gateway::start().await;
-    let app = App::new(&gateway);
-    let proof = app.sign(&app.claims("/oauth/token"));
-    let mut ahead = app.claims("/oauth/token");
-    ahead["iat"] = json!(START.seconds() + 5);
-    let ahead = app.sign(&ahead);
-    let parameters = [
-        ("client_id", "app"),
-        ("grant_type", "refresh_token"),
-        ("refresh_token", "x"),
-    ];
-    let send = async |gateway: &Gateway, proof: &str| {
-        let mut request = post("/oauth/token", &parameters);
-        request.headers_mut().insert("dpop", proof.parse().unwrap());
-        gateway.send(request).await.refusal().1
-    };
-    for proof in [&proof, &ahead] {
-        assert_eq!(send(&gateway, proof).await, "invalid_grant", "the proof was good");
-        assert_eq!(
-            send(&gateway, proof).await,
-            "invalid_dpop_proof",
-            "and is used now"
-        );
-    }
-    let folder = gateway.stop();
-    let now = START.plus(Duration::from_secs(2));
-    let options = Options {
-        proofs_from: now,
-        ..Options::default()
-    };
-    let restarted = Gateway::start_in(folder, options, now).await;
-    assert_eq!(
-        send(&restarted, &proof).await,
-        "invalid_dpop_proof",
-        "dated before the start"
-    );
-    assert_eq!(
-        send(&restarted, &ahead).await,
-        "invalid_dpop_proof",
-        "dated ahead, and remembered in the store"
-    );
-}
-
-/// DPOP-12: the token endpoint asks for a nonce and takes the one it gave, for two minutes.
-#[tokio::test]
-async fn the_token_endpoint_asks_for_a_nonce() {
-    let gateway = Gateway::start_with(Options {
-        nonce: NoncePolicy::Token,
-        ..Options::default()
-    })
-    .await;
-    let app = App::new(&gateway);
-    let login = app.begin(&[("username", "alice"), ("password", PASSWORD)]).await;
-    let early = login.headers["dpop-nonce"].to_str().unwrap().to_owned();
-    let code = login.member("authorization_code");
-    let refused = app.exchange(&code).await;
-    assert_eq!(refused.refusal(), (400, "use_dpop_nonce".to_owned()));
-    assert_eq!(refused.headers["dpop-nonce"], early.as_str());
-    let parameters = [
-        ("grant_type", "authorization_code"),
-        ("code", code.as_str()),
-        ("code_verifier", VERIFIER),
-    ];
-    let with = |nonce: &str| {
-        let mut claims = app.claims("/oauth/token");
-        claims["nonce"] = json!(nonce);
-        app.sign(&claims)
-    };
-    let forged = app.post_with("/oauth/token", &parameters, &with("forged")).await;
-    assert_eq!(forged.refusal().1, "use_dpop_nonce");
-    let given = app.post_with("/oauth/token", &parameters, &with(&early)).await;
-    assert_eq!(given.status, 200, "{}", given.text);
-    gateway.wait(Duration::from_secs(120)).await;
-    let late = app.post_with("/oauth/token", &parameters, &with(&early)).await;
-    assert_eq!(late.refusal().1, "use_dpop_nonce");
-}
-
 /// RFC 7009
 #[tokio::test]
 async fn revoking_any_token_ends_its_session() {
@@ -626,12 +257,12 @@ async fn revoking_any_token_ends_its_session() {
     let app = App::new(&gateway);
     for member in ["access_token", "refresh_token"] {
         let answer = app.exchange(&app.log_in().await).await;
-        let access = verified(&gateway, &answer);
+        let access = gateway.verified(&answer);
         let token = answer.member(member);
         let foreign = [("client_id", "plain"), ("token", token.as_str())];
         assert_eq!(gateway.send(post("/oauth/revoke", &foreign)).await.status, 200);
         assert_eq!(
-            live(&gateway, &access),
+            gateway.live(&access),
             Ok(()),
             "another client's word counts for nothing"
         );
@@ -641,7 +272,7 @@ async fn revoking_any_token_ends_its_session() {
             ("token_type_hint", "whatever"),
         ];
         assert_eq!(gateway.send(post("/oauth/revoke", &own)).await.status, 200);
-        assert_eq!(live(&gateway, &access), Err(NotLive::Revoked));
+        assert_eq!(gateway.live(&access), Err(NotLive::Revoked));
         assert_eq!(
             gateway.send(post("/oauth/revoke", &own)).await.status,
             200,
@@ -713,7 +344,7 @@ async fn a_client_learns_about_its_own_tokens_only() {
     assert_eq!(ask("app", "invented").await, inactive);
     gateway
         .sessions
-        .revoke(&verified(&gateway, &answer).session, "admin")
+        .revoke(&gateway.verified(&answer).session, "admin")
         .await
         .unwrap();
     for token in ["access_token", "refresh_token"] {
@@ -728,18 +359,4 @@ async fn a_client_learns_about_its_own_tokens_only() {
     );
     let get = Request::get("/oauth/introspect").body(Body::empty()).unwrap();
     assert_eq!(gateway.send(get).await.status, 405);
-}
-
-fn verified(gateway: &Gateway, answer: &Answer) -> std::sync::Arc<crate::oauth::AccessToken> {
-    let keys = gateway.keyring.current();
-    gateway
-        .verifier
-        .verify(&answer.member("access_token"), &keys, gateway.now())
-        .unwrap()
-}
-
-fn live(gateway: &Gateway, access: &crate::oauth::AccessToken) -> Result<(), NotLive> {
-    gateway
-        .sessions
-        .is_live(&access.session, &access.client, &access.subject, gateway.now())
 }
