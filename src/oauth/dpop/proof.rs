@@ -200,3 +200,74 @@ impl SignedProof {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// RFC 9449, section 4.1, figure 2; its thumbprint stands in section 6.1, figure 9.
+    const RFC_PROOF: &str = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19.eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ.2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg";
+
+    #[test]
+    fn the_proof_of_the_rfc_holds_where_and_when_it_was_made() {
+        let proof = read(RFC_PROOF).unwrap();
+        assert_eq!(
+            proof.thumbprint.to_string(),
+            "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"
+        );
+        assert_eq!(
+            proof.check_target("POST", "https://server.example.com/token"),
+            Ok(())
+        );
+        assert_eq!(
+            proof.check_target("GET", "https://server.example.com/token"),
+            Err(DpopRefusal::WrongMethod)
+        );
+        let made = Timestamp::from_seconds(1_562_262_616);
+        assert_eq!(proof.check_time(made), Ok(()));
+        assert_eq!(
+            proof.check_time(Timestamp::from_seconds(1_562_262_616 + 600)),
+            Err(DpopRefusal::Stale)
+        );
+    }
+
+    /// DPOP-08
+    #[test]
+    fn a_token_needs_its_own_hash_and_its_own_key() {
+        let mut proof = read(RFC_PROOF).unwrap();
+        let token = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU";
+        assert_eq!(
+            proof.check_binding(Some(token), None),
+            Err(DpopRefusal::WrongToken)
+        );
+        // RFC 9449, section 7.1, figure 13.
+        proof.claims.ath = Some("fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo".to_owned());
+        assert_eq!(proof.check_binding(Some(token), Some(proof.thumbprint)), Ok(()));
+        assert_eq!(
+            proof.check_binding(Some("another"), None),
+            Err(DpopRefusal::WrongToken)
+        );
+        let other = Thumbprint::from_bytes([0; 32]);
+        assert_eq!(
+            proof.check_binding(Some(token), Some(other)),
+            Err(DpopRefusal::WrongKey)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_proof_with_any_changed_character_is_refused(at in 0_usize..RFC_PROOF.len(), to in "[A-Za-z0-9_.-]") {
+            let mut changed = RFC_PROOF.to_owned();
+            changed.replace_range(at..=at, &to);
+            // The last character of a part carries bits that base64url ignores; strict decoding refuses those too.
+            prop_assert!(changed == RFC_PROOF || read(&changed).is_err());
+        }
+
+        #[test]
+        fn no_text_panics(text in "\\PC{0,300}") {
+            prop_assert!(read(&text).is_err());
+        }
+    }
+}
