@@ -6,4 +6,5 @@ mod clients;
 mod forms;
 mod proofs;
 mod refresh;
+mod sessions;
 mod tokens;
