@@ -1,9 +1,8 @@
 //! Whether the policies let a login end with what was proven (policy action `login`, design 10).
 
-use super::pending::Pending;
 use crate::answer::OauthError;
 use crate::base::{CustomerId, DeviceId, Timestamp};
-use crate::identity::assurance;
+use crate::identity::assurance::{self, Factor};
 use crate::oauth::client::Client;
 use crate::oauth::server::{AuthorizationServer, Request};
 use crate::policy::{self, Action, Authn, Decision, Device, Facts, Network, Remedy};
@@ -17,20 +16,20 @@ pub(super) enum Verdict {
 }
 
 impl AuthorizationServer {
-    /// Asks the policies in force.
+    /// Asks the policies in force about a login that proved `proven` and was to reach the class `wanted`.
     ///
     /// # Errors
     /// `access_denied` when they refuse and nothing that this endpoint offers cures it.
     pub(super) fn decide_login(
         &self,
-        pending: &Pending,
+        (proven, wanted): (&[Factor], u8),
         client: &Client,
         who: (&CustomerId, Option<&DeviceId>),
         request: &Request<'_>,
         now: Timestamp,
     ) -> Result<Verdict, OauthError> {
         let (customer, device) = who;
-        let amr = assurance::methods(&pending.proven);
+        let amr = assurance::methods(proven);
         let seconds = u64::try_from(now.seconds()).unwrap_or(0);
         let named = policy::Client {
             id: client.id.as_str(),
@@ -43,7 +42,7 @@ impl AuthorizationServer {
             id: device.map(DeviceId::as_str),
         };
         facts.authn = Authn {
-            acr: assurance::class(&pending.proven),
+            acr: assurance::class(proven),
             amr: &amr,
             age_seconds: 0,
             strongest_acr: None,
@@ -55,7 +54,7 @@ impl AuthorizationServer {
         match self.services.policies.load().decide(&facts) {
             Decision::Permit(_) => Ok(Verdict::Ends),
             Decision::Challenge(challenge) => match challenge.remedy {
-                Remedy::Login { acr, .. } if acr > pending.wanted && acr <= assurance::STRONGEST => {
+                Remedy::Login { acr, .. } if acr > wanted && acr <= assurance::STRONGEST => {
                     Ok(Verdict::Needs(acr))
                 }
                 _ => Err(OauthError::new("access_denied", challenge.reason.to_string())),

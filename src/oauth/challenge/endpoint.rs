@@ -10,13 +10,16 @@ use serde_json::{Value, json};
 use super::decision::Verdict;
 use super::pending::{MOST_FAILURES, Pending};
 use crate::answer::OauthError;
-use crate::base::Timestamp;
+use crate::base::{CustomerId, Timestamp};
 use crate::identity::login::{Outcome, Presented};
 use crate::oauth::client::{Client, Profile};
 use crate::oauth::dpop::Place;
 use crate::oauth::error;
 use crate::oauth::server::{AuthorizationServer, Request};
 use crate::store::StoreError;
+
+/// Whom the policies are asked about before it is known whether there is such a customer.
+const STRANGER: &str = "stranger";
 
 impl AuthorizationServer {
     /// Answers a request to the authorization challenge endpoint: the code, or what is still needed.
@@ -71,17 +74,24 @@ impl AuthorizationServer {
         let Some(username) = pending.username.clone() else {
             return Err(self.ask(pending, now).await?);
         };
-        let presents = pending.password.is_some() || pending.otp.is_some();
-        let complete = pending.missing().is_empty();
+        if pending.password.is_none() && pending.otp.is_none() {
+            return Err(self.ask(pending, now).await?);
+        }
         let logins = &self.services.logins;
-        // Only a device its owner has used before learns anything in between.
-        let may_judge = presents
-            && (complete
-                || (pending.password.is_some()
-                    && logins
-                        .is_known_device(&username, &pending.key)
-                        .await
-                        .map_err(error::login)?));
+        let known = logins.is_known_device(&username, &pending.key).await;
+        let known = known.map_err(error::login)?;
+        if !known && pending.missing().is_empty() {
+            // Asked before anything is judged, so that a wrong password reads what a right one does.
+            let (factors, nobody) = (pending.at_hand(), CustomerId::new(STRANGER));
+            let at_hand = (factors.as_slice(), pending.wanted);
+            if let Ok(Verdict::Needs(class)) =
+                self.decide_login(at_hand, client, (&nobody, None), request, now)
+            {
+                pending.wanted = class;
+            }
+        }
+        // Only a device its owner has used before learns anything before all factors are there.
+        let may_judge = pending.missing().is_empty() || (known && pending.password.is_some());
         if !may_judge {
             return Err(self.ask(pending, now).await?);
         }
@@ -101,7 +111,7 @@ impl AuthorizationServer {
                 pending.forget_presented();
                 pending.proven.extend(proven.factors);
                 let verdict = self.decide_login(
-                    &pending,
+                    (&pending.proven, pending.wanted),
                     client,
                     (&proven.customer, proven.device.as_ref()),
                     request,
@@ -167,7 +177,10 @@ impl AuthorizationServer {
 
 /// Whether an error left the login where it was: it was malformed, throttled, or nothing could be judged.
 fn took_no_step(error: &OauthError) -> bool {
-    !matches!(error.error, "insufficient_authorization" | "invalid_session")
+    !matches!(
+        error.error,
+        "insufficient_authorization" | "invalid_session" | "access_denied"
+    )
 }
 
 fn invalid_session() -> OauthError {

@@ -474,3 +474,28 @@ async fn a_policy_can_refuse_a_login() {
     assert_eq!(refused.refusal(), (400, "access_denied".to_owned()));
     assert!(refused.text.contains("Nobody logs in today."), "{}", refused.text);
 }
+
+/// SCA-04 again: what a policy asks for is asked of right, wrong and unknown alike.
+#[tokio::test]
+async fn a_policy_that_asks_for_more_tells_a_stranger_nothing() {
+    let gateway = Gateway::start().await;
+    gateway.add_policy(
+        "@id(\"more\") @reason(\"Two factors.\") @remedy(\"login:acr2\") \
+         forbid (principal is Customer, action == Action::\"login\", resource) when { context.authn.acr < 2 };",
+    );
+    let mut appearances = Vec::new();
+    for (username, password) in [("alice", PASSWORD), ("alice", "wrong"), ("nobody", PASSWORD)] {
+        let answer = App::new(&gateway)
+            .begin(&[("username", username), ("password", password)])
+            .await;
+        assert_eq!(answer.json()["factors"], json!(["otp"]));
+        appearances.push(answer.appearance());
+    }
+    assert_eq!(appearances[0], appearances[1]);
+    assert_eq!(appearances[0], appearances[2]);
+    assert_eq!(
+        gateway.count("SELECT COUNT(*) FROM throttle").await,
+        0,
+        "nothing was judged"
+    );
+}
