@@ -14,6 +14,7 @@ mod demo;
 mod docs;
 mod journey;
 mod keys_command;
+mod routes;
 mod support;
 mod transport;
 mod vectors;
