@@ -253,10 +253,10 @@ async fn every_route_asks_for_credentials_unless_it_is_public() {
         for method in route.methods.named() {
             let draft = Draft::new(&gateway, name(method), &target);
             if route.access == Access::Public {
-                draft.is_answered().await;
+                draft.expect_answer().await;
                 public += 1;
             } else {
-                draft.is_refused("token-missing").await;
+                draft.expect_refusal("token-missing").await;
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The one integration binary.
 
 #![expect(
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,

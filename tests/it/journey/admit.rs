@@ -24,7 +24,7 @@ async fn a_header_that_may_stand_once_stands_once() {
             }
             sent.headers.append(name, value.parse().unwrap());
         });
-        twice.is_refused("request-malformed").await;
+        twice.expect_refusal("request-malformed").await;
     }
 }
 
@@ -42,7 +42,7 @@ async fn a_path_that_a_backend_could_read_differently_is_malformed() {
         "/rates/..;/payments",
     ] {
         Draft::new(&gateway, "GET", path)
-            .is_refused("request-malformed")
+            .expect_refusal("request-malformed")
             .await;
     }
 }
@@ -61,17 +61,17 @@ async fn another_host_is_misdirected() {
     ] {
         Draft::new(&gateway, "GET", "/rates/eur")
             .then_header("host", host)
-            .is_refused("misdirected")
+            .expect_refusal("misdirected")
             .await;
     }
     Draft::new(&gateway, "GET", "/rates/eur")
         .over(Protocol::Http2)
         .through(gateway.public(), "evil.example".to_owned())
-        .is_refused("misdirected")
+        .expect_refusal("misdirected")
         .await;
     Draft::new(&gateway, "GET", "/rates/eur")
         .through(gateway.mutual(None), "evil.example".to_owned())
-        .is_refused("misdirected")
+        .expect_refusal("misdirected")
         .await;
 }
 
@@ -81,7 +81,7 @@ async fn the_host_is_the_same_in_any_case() {
     let host = gateway.authority().to_uppercase();
     Draft::new(&gateway, "GET", "/rates/eur")
         .then_header("host", host)
-        .is_answered()
+        .expect_answer()
         .await;
 }
 
@@ -99,7 +99,7 @@ async fn a_path_that_no_route_takes_is_unknown() {
         "/oauth/nothing",
     ] {
         Draft::new(&gateway, "GET", path)
-            .is_refused("route-unknown")
+            .expect_refusal("route-unknown")
             .await;
     }
 }
@@ -109,11 +109,11 @@ async fn a_path_that_no_route_takes_is_unknown() {
 async fn another_method_is_told_which_ones_there_are() {
     let gateway = TestGateway::start().await;
     let answer = Draft::new(&gateway, "DELETE", "/payments")
-        .is_refused("method-not-allowed")
+        .expect_refusal("method-not-allowed")
         .await;
     assert_eq!(answer.header("allow"), "POST");
     let answer = Draft::new(&gateway, "DELETE", "/rates/eur")
-        .is_refused("method-not-allowed")
+        .expect_refusal("method-not-allowed")
         .await;
     assert_eq!(answer.header("allow"), "GET, HEAD, POST");
 }
@@ -127,15 +127,15 @@ async fn a_body_over_the_routes_limit_is_too_large() {
         alice
             .post("/consents", &body)
             .over(protocol)
-            .is_refused("body-too-large")
+            .expect_refusal("body-too-large")
             .await;
         Draft::new(&gateway, "POST", "/rates/eur")
             .with_body(&body)
             .over(protocol)
-            .is_refused("body-too-large")
+            .expect_refusal("body-too-large")
             .await;
     }
-    alice.post("/consents", &"1".repeat(1024)).is_answered().await;
+    alice.post("/consents", &"1".repeat(1024)).expect_answer().await;
 }
 
 /// The length is not believed when none is declared.
@@ -166,18 +166,18 @@ async fn a_target_or_a_header_section_over_the_limits_is_refused() {
         let long = format!("/rates/{}", "x".repeat(9 * 1024));
         Draft::new(&gateway, "GET", &long)
             .over(protocol)
-            .is_refused("uri-too-long")
+            .expect_refusal("uri-too-long")
             .await;
         Draft::new(&gateway, "GET", "/rates/eur")
             .header("x-long", &"x".repeat(17 * 1024))
             .over(protocol)
-            .is_refused("headers-too-large")
+            .expect_refusal("headers-too-large")
             .await;
         let mut many = Draft::new(&gateway, "GET", "/rates/eur").over(protocol);
         for _ in 0..101 {
             many = many.line("x-many", "1");
         }
-        many.is_refused("headers-too-large").await;
+        many.expect_refusal("headers-too-large").await;
     }
 }
 
@@ -216,17 +216,17 @@ async fn both_protocols_lead_to_the_same_gate() {
     for protocol in [Protocol::Http1, Protocol::Http2] {
         Draft::new(&gateway, "GET", "/nothing")
             .over(protocol)
-            .is_refused("route-unknown")
+            .expect_refusal("route-unknown")
             .await;
         Draft::new(&gateway, "GET", "/orders")
             .over(protocol)
-            .is_refused("token-missing")
+            .expect_refusal("token-missing")
             .await;
-        alice.get("/orders").over(protocol).is_answered().await;
+        alice.get("/orders").over(protocol).expect_answer().await;
         alice
             .pay(PAYMENT)
             .over(protocol)
-            .is_answered()
+            .expect_answer()
             .await
             .assert_signed();
     }

@@ -24,7 +24,7 @@ async fn a_body_without_a_digest_that_counts_is_refused() {
     alice
         .pay(PAYMENT)
         .without("content-digest")
-        .is_refused("digest-missing")
+        .expect_refusal("digest-missing")
         .await;
     for digest in [
         "md5=:1B2M2Y8AsgTpgAmY7PhCfg==:",
@@ -39,7 +39,7 @@ async fn a_body_without_a_digest_that_counts_is_refused() {
         alice
             .pay(PAYMENT)
             .header("content-digest", digest)
-            .is_refused("digest-missing")
+            .expect_refusal("digest-missing")
             .await;
     }
 }
@@ -60,7 +60,7 @@ async fn a_digest_of_another_body_is_refused() {
         alice
             .pay(PAYMENT)
             .header("content-digest", &digest)
-            .is_refused("digest-mismatch")
+            .expect_refusal("digest-mismatch")
             .await;
     }
     for digest in [
@@ -70,7 +70,7 @@ async fn a_digest_of_another_body_is_refused() {
         alice
             .pay(PAYMENT)
             .header("content-digest", &digest)
-            .is_answered()
+            .expect_answer()
             .await;
     }
 }
@@ -89,7 +89,7 @@ async fn a_changed_body_is_found() {
         alice
             .pay(PAYMENT)
             .afterwards(|sent| sent.body = body.into())
-            .is_refused("digest-mismatch")
+            .expect_refusal("digest-mismatch")
             .await;
     }
 }
@@ -102,10 +102,10 @@ async fn an_encoded_body_is_not_signed() {
         alice
             .pay(PAYMENT)
             .header("content-encoding", encoding)
-            .is_refused("content-encoding-refused")
+            .expect_refusal("content-encoding-refused")
             .await;
         let draft = alice.post("/consents", "{}").header("content-encoding", encoding);
-        draft.is_refused("content-encoding-refused").await;
+        draft.expect_refusal("content-encoding-refused").await;
     }
 }
 
@@ -117,9 +117,9 @@ async fn a_payment_without_a_key_is_refused() {
     alice
         .pay(PAYMENT)
         .without("idempotency-key")
-        .is_refused("idempotency-key-missing")
+        .expect_refusal("idempotency-key-missing")
         .await;
-    alice.post("/consents", "{}").is_answered().await;
+    alice.post("/consents", "{}").expect_answer().await;
 }
 
 /// IDEM-01
@@ -143,7 +143,7 @@ async fn a_key_of_another_form_is_refused() {
         alice
             .pay(PAYMENT)
             .header("idempotency-key", key)
-            .is_refused("idempotency-key-invalid")
+            .expect_refusal("idempotency-key-invalid")
             .await;
     }
 }
@@ -155,17 +155,17 @@ async fn the_first_fault_of_the_journey_is_named() {
     let alice = gateway.alice().await;
     let old = (gateway.now().seconds() - 600).to_string();
     let faulty = || alice.pay("garbage").without("idempotency-key");
-    faulty().is_refused("idempotency-key-missing").await;
+    faulty().expect_refusal("idempotency-key-missing").await;
     let stale = || faulty().signature(|signature| signature.set("created", old.clone()));
-    stale().is_refused("stale").await;
+    stale().expect_refusal("stale").await;
     let changed = || stale().afterwards(|sent| sent.body = "other".into());
-    changed().is_refused("digest-mismatch").await;
+    changed().expect_refusal("digest-mismatch").await;
     let unsigned = || changed().signature(|signature| signature.der = true);
-    unsigned().is_refused("signature-invalid").await;
+    unsigned().expect_refusal("signature-invalid").await;
     unsigned()
         .then_header("authorization", "DPoP x")
-        .is_refused("token-invalid")
+        .expect_refusal("token-invalid")
         .await;
     let misdirected = unsigned().then_header("host", "evil.example");
-    misdirected.is_refused("misdirected").await;
+    misdirected.expect_refusal("misdirected").await;
 }

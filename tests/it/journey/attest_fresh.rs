@@ -26,10 +26,10 @@ async fn a_signature_outside_its_time_is_stale() {
         (now, now + 61),
         (now, now + 3600),
     ] {
-        at(created, expires).is_refused("stale").await;
+        at(created, expires).expect_refusal("stale").await;
     }
-    at(now - 59, now + 1).is_answered().await;
-    at(now + 9, now + 60).is_answered().await;
+    at(now - 59, now + 1).expect_answer().await;
+    at(now + 9, now + 60).expect_answer().await;
 }
 
 #[tokio::test]
@@ -62,8 +62,8 @@ async fn a_signed_request_is_good_once() {
             .pay(body)
             .signature(|signature| signature.set_text("nonce", nonce))
     };
-    with(PAYMENT).is_answered().await;
-    with(&payment_of("1.00")).is_refused("replayed").await;
+    with(PAYMENT).expect_answer().await;
+    with(&payment_of("1.00")).expect_refusal("replayed").await;
 }
 
 /// The nonce of a payment outlives a restart.
@@ -73,7 +73,7 @@ async fn a_signed_payment_is_good_once_across_a_restart() {
     let alice = gateway.alice().await;
     let nonce = "one-nonce-for-two-requests";
     let chosen = |signature: &mut Signature| signature.set_text("nonce", nonce);
-    alice.pay(PAYMENT).signature(chosen).is_answered().await;
+    alice.pay(PAYMENT).signature(chosen).expect_answer().await;
     let (session, scope, key) = (alice.session.clone(), alice.scope.clone(), Arc::clone(&alice.key));
     let gateway = gateway.restart().await;
     let token = gateway.token(&session, &scope);
@@ -84,6 +84,10 @@ async fn a_signed_payment_is_good_once_across_a_restart() {
         scope,
         token,
     };
-    alice.pay(PAYMENT).signature(chosen).is_refused("replayed").await;
-    alice.pay(PAYMENT).is_answered().await;
+    alice
+        .pay(PAYMENT)
+        .signature(chosen)
+        .expect_refusal("replayed")
+        .await;
+    alice.pay(PAYMENT).expect_answer().await;
 }

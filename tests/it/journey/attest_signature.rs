@@ -15,13 +15,13 @@ async fn a_request_without_the_signature_is_refused_though_the_key_is_proven() {
         .pay(PAYMENT)
         .without("signature")
         .with_proof(&alice)
-        .is_refused("signature-missing")
+        .expect_refusal("signature-missing")
         .await;
     assert!(answer.header("accept-signature").contains("fapi-2-request"));
     alice
         .pay(PAYMENT)
         .without("signature")
-        .is_refused("signature-missing")
+        .expect_refusal("signature-missing")
         .await;
 }
 
@@ -40,18 +40,18 @@ async fn another_tag_is_no_request_signature() {
         let draft = alice
             .pay(PAYMENT)
             .signature(|signature| signature.set_text("tag", tag));
-        draft.is_refused("signature-missing").await;
+        draft.expect_refusal("signature-missing").await;
     }
     alice
         .pay(PAYMENT)
         .signature(|signature| signature.unset("tag"))
-        .is_refused("signature-missing")
+        .expect_refusal("signature-missing")
         .await;
     for label in ["countersign", "client", "payment", "sig1"] {
         let draft = alice
             .post("/consents", "{}")
             .signature(|signature| signature.label = label.to_owned());
-        draft.is_answered().await;
+        draft.expect_answer().await;
     }
 }
 
@@ -65,13 +65,13 @@ async fn a_second_signature_of_the_family_sinks_the_request() {
             signature.label = "second".to_owned();
             signature.set_text("tag", tag);
         });
-        draft.is_refused("signature-invalid").await;
+        draft.expect_refusal("signature-invalid").await;
     }
     let foreign = alice.pay(PAYMENT).another_signature(|signature| {
         signature.label = "second".to_owned();
         signature.set_text("tag", "of-another-hop");
     });
-    foreign.is_answered().await;
+    foreign.expect_answer().await;
     let labels = gateway.backend.last().labels();
     assert_eq!(labels, ["client", "countersign"]);
 }
@@ -90,8 +90,8 @@ async fn more_than_eight_labels_are_malformed() {
         }
         draft
     };
-    with(8).is_answered().await;
-    with(9).is_refused("request-malformed").await;
+    with(8).expect_answer().await;
+    with(9).expect_refusal("request-malformed").await;
 }
 
 /// SIG-07, FSIG-02: each of what must be covered.
@@ -108,11 +108,11 @@ async fn a_component_that_is_not_covered_sinks_the_request() {
         "idempotency-key",
     ] {
         let draft = alice.pay(PAYMENT).signature(|signature| signature.uncover(name));
-        draft.is_refused("signature-invalid").await;
+        draft.expect_refusal("signature-invalid").await;
     }
     // A proof that is sent along but not signed could be exchanged.
     let uncovered = alice.pay(PAYMENT).with_proof(&alice).with_uncovered_proof();
-    uncovered.is_refused("signature-invalid").await;
+    uncovered.expect_refusal("signature-invalid").await;
 }
 
 /// SIG-02, SIG-06
@@ -131,7 +131,7 @@ async fn components_that_make_no_sense_sink_the_request() {
         let draft = alice
             .pay(PAYMENT)
             .signature(|signature| signature.components.push(name.to_owned()));
-        draft.is_refused("signature-invalid").await;
+        draft.expect_refusal("signature-invalid").await;
     }
 }
 
@@ -144,19 +144,19 @@ async fn a_parameter_that_is_missing_or_weak_sinks_the_request() {
         alice
             .pay(PAYMENT)
             .signature(|signature| signature.unset(name))
-            .is_refused("signature-invalid")
+            .expect_refusal("signature-invalid")
             .await;
     }
     alice
         .pay(PAYMENT)
         .signature(|signature| signature.unset("keyid"))
-        .is_refused("proof-missing")
+        .expect_refusal("proof-missing")
         .await;
     for nonce in ["", "short", "123456789012345678901"] {
         let draft = alice
             .pay(PAYMENT)
             .signature(|signature| signature.set_text("nonce", nonce));
-        draft.is_refused("signature-invalid").await;
+        draft.expect_refusal("signature-invalid").await;
     }
     for (name, value) in [
         ("created", "\"now\""),
@@ -167,13 +167,13 @@ async fn a_parameter_that_is_missing_or_weak_sinks_the_request() {
         let draft = alice
             .post("/consents", "{}")
             .signature(|signature| signature.set(name, value));
-        draft.is_refused("signature-invalid").await;
+        draft.expect_refusal("signature-invalid").await;
     }
     let draft = alice.post("/consents", "{}").signature(|signature| {
         signature.unset("nonce");
         signature.unset("expires");
     });
-    draft.is_answered().await;
+    draft.expect_answer().await;
 }
 
 /// SIG-08, SIG-09: algorithms that are not accepted, that do not fit the key, and another encoding.
@@ -193,16 +193,16 @@ async fn an_algorithm_that_is_weak_or_not_the_keys_sinks_the_request() {
         let draft = alice
             .pay(PAYMENT)
             .signature(|signature| signature.set_text("alg", alg));
-        draft.is_refused("signature-invalid").await;
+        draft.expect_refusal("signature-invalid").await;
     }
     let named = alice
         .pay(PAYMENT)
         .signature(|signature| signature.set_text("alg", "ecdsa-p256-sha256"));
-    named.is_answered().await;
+    named.expect_answer().await;
     alice
         .pay(PAYMENT)
         .signature(|signature| signature.der = true)
-        .is_refused("signature-invalid")
+        .expect_refusal("signature-invalid")
         .await;
 }
 
@@ -218,15 +218,15 @@ async fn a_key_of_somebody_else_signs_for_nobody() {
         })
         .await;
     let by_registered = || shop.pay(PAYMENT).signed_by(&registered, "shop-signature");
-    by_registered().with_proof(&shop).is_answered().await;
+    by_registered().with_proof(&shop).expect_answer().await;
     // Without a proof nobody knows that the sender holds the token's key.
-    by_registered().is_refused("proof-missing").await;
+    by_registered().expect_refusal("proof-missing").await;
     let stranger = Arc::new(PrivateKey::generate(KeyKind::P256).unwrap().key);
     for keyid in ["shop-signature", "unknown"] {
         shop.pay(PAYMENT)
             .with_proof(&shop)
             .signed_by(&stranger, keyid)
-            .is_refused("signature-invalid")
+            .expect_refusal("signature-invalid")
             .await;
     }
     let alice = gateway.alice().await;
@@ -234,7 +234,7 @@ async fn a_key_of_somebody_else_signs_for_nobody() {
         .pay(PAYMENT)
         .with_proof(&alice)
         .signed_by(&registered, "shop-signature");
-    draft.is_refused("signature-invalid").await;
+    draft.expect_refusal("signature-invalid").await;
 }
 
 /// SIG-07: every covered part, changed after it was signed.
@@ -245,36 +245,36 @@ async fn a_change_after_signing_is_found() {
     let pay = || alice.pay(PAYMENT);
     pay()
         .afterwards(|sent| sent.target.push_str("?to=me"))
-        .is_refused("signature-invalid")
+        .expect_refusal("signature-invalid")
         .await;
     pay()
         .then_header("idempotency-key", "\"another\"")
-        .is_refused("signature-invalid")
+        .expect_refusal("signature-invalid")
         .await;
     pay()
         .then_header("content-type", "text/plain")
-        .is_refused("signature-invalid")
+        .expect_refusal("signature-invalid")
         .await;
     pay()
         .then_header("content-digest", "sha-256=:AAAA:")
-        .is_refused("signature-invalid")
+        .expect_refusal("signature-invalid")
         .await;
     // A token of the same customer and app whose key is another: the signature is no proof of that one.
     let swapped = format!("DPoP {}", other.token);
     pay()
         .then_header("authorization", swapped)
-        .is_refused("proof-missing")
+        .expect_refusal("proof-missing")
         .await;
     let mut again = gateway.token(&alice.session, &alice.scope);
     again.insert_str(0, "DPoP ");
     pay()
         .then_header("authorization", again)
-        .is_refused("signature-invalid")
+        .expect_refusal("signature-invalid")
         .await;
     let other_body = payment_of("12.51");
     pay()
         .afterwards(|sent| sent.body = other_body.into())
-        .is_refused("digest-mismatch")
+        .expect_refusal("digest-mismatch")
         .await;
 }
 
@@ -309,7 +309,7 @@ async fn signature_fields_that_cannot_be_read_sink_the_request() {
         alice
             .pay(PAYMENT)
             .then_header("signature", value)
-            .is_refused("signature-invalid")
+            .expect_refusal("signature-invalid")
             .await;
     }
     assert_eq!(gateway.backend.count(), 0);
@@ -343,12 +343,12 @@ async fn a_payment_signature_that_does_not_hold_sinks_the_request() {
             .last_signature(|s| s.unset("created")),
     ];
     for draft in bad {
-        draft.is_refused("signature-invalid").await;
+        draft.expect_refusal("signature-invalid").await;
     }
     alice
         .pay(PAYMENT)
         .with_payment_signature(&alice.key, &keyid)
-        .is_answered()
+        .expect_answer()
         .await;
 }
 
@@ -360,15 +360,17 @@ async fn a_problem_covers_the_requests_signature_once_that_was_good() {
     let covers = |covered: Vec<String>| covered.iter().any(|name| name.starts_with("\"signature\";"));
     let good = alice
         .pay(&payment_of("250.00"))
-        .is_refused("approval-required")
+        .expect_refusal("approval-required")
         .await;
     assert!(covers(good.assert_signed()));
     let bad = alice.pay(PAYMENT).signature(|signature| signature.der = true);
-    assert!(!covers(bad.is_refused("signature-invalid").await.assert_signed()));
+    assert!(!covers(
+        bad.expect_refusal("signature-invalid").await.assert_signed()
+    ));
     let without = alice
         .pay(PAYMENT)
         .without("signature")
-        .is_refused("signature-missing")
+        .expect_refusal("signature-missing")
         .await;
     assert!(!covers(without.assert_signed()));
 }

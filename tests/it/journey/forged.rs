@@ -74,7 +74,7 @@ async fn forged_headers_never_reach_a_backend() {
             alice.post("/consents", "{}"),
             alice.pay(PAYMENT),
         ] {
-            forge(draft, protocol).is_answered().await;
+            forge(draft, protocol).expect_answer().await;
             let seen = gateway.backend.last();
             for name in seen.headers.keys() {
                 assert!(ALLOWED.contains(&name.as_str()), "{name} reached the backend");
@@ -97,7 +97,7 @@ async fn a_backend_never_sees_token_or_proof() {
     let gateway = TestGateway::start().await;
     let alice = gateway.alice().await;
     for draft in [alice.get("/orders"), alice.pay(PAYMENT).with_proof(&alice)] {
-        draft.is_answered().await;
+        draft.expect_answer().await;
         let seen = gateway.backend.last();
         assert!(!format!("{seen:?}").contains(&alice.token));
         for name in ["authorization", "dpop", "cookie"] {
@@ -111,7 +111,7 @@ async fn a_backend_never_sees_token_or_proof() {
 async fn a_public_request_cannot_pass_for_a_checked_one() {
     let gateway = TestGateway::start().await;
     let alice = gateway.alice().await;
-    alice.get("/orders").is_answered().await;
+    alice.get("/orders").expect_answer().await;
     let genuine = gateway.backend.last();
     let mut draft = Draft::new(&gateway, "GET", "/rates/eur");
     for name in ["txn-token", "traceparent"] {
@@ -122,7 +122,7 @@ async fn a_public_request_cannot_pass_for_a_checked_one() {
             draft = draft.line(name, value.to_str().unwrap());
         }
     }
-    draft.is_answered().await;
+    draft.expect_answer().await;
     let seen = gateway.backend.last();
     for name in ["txn-token", "signature", "signature-input"] {
         assert!(!seen.headers.contains_key(name), "{name}");
@@ -144,7 +144,7 @@ async fn labels_of_the_gate_are_given_by_the_gate() {
             signature.label = "payment".to_owned();
             signature.set_text("tag", "countersign-forward");
         });
-    draft.is_answered().await;
+    draft.expect_answer().await;
     let seen = gateway.backend.last();
     assert_eq!(seen.labels(), ["client", "payment", "countersign"]);
     let signatures = countersign_signatures::Signatures::parse(&seen.headers).unwrap();
@@ -163,7 +163,7 @@ async fn connection_cannot_name_headers_of_the_gate() {
     alice
         .pay(PAYMENT)
         .then_header("connection", named)
-        .is_answered()
+        .expect_answer()
         .await;
     let seen = gateway.backend.last();
     for name in ["content-digest", "idempotency-key", "txn-token", "forwarded"] {
@@ -179,7 +179,7 @@ async fn a_trace_is_carried_on_when_it_is_one() {
     let parent = format!("00-{trace}-b7ad6b7169203331-01");
     Draft::new(&gateway, "GET", "/rates/eur")
         .header("traceparent", &parent)
-        .is_answered()
+        .expect_answer()
         .await;
     let carried = gateway.backend.last().header("traceparent").to_owned();
     assert!(
@@ -193,7 +193,7 @@ async fn a_trace_is_carried_on_when_it_is_one() {
     ] {
         Draft::new(&gateway, "GET", "/rates/eur")
             .header("traceparent", bad)
-            .is_answered()
+            .expect_answer()
             .await;
         let made = gateway.backend.last().header("traceparent").to_owned();
         assert!(made.len() == 55 && !made.contains("0000000000000000"), "{made}");

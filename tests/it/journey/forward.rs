@@ -26,7 +26,7 @@ async fn a_backend_that_is_down_is_unavailable_until_it_is_back() {
         .alice()
         .await
         .post("/consents", "{}")
-        .is_refused("upstream-unavailable")
+        .expect_refusal("upstream-unavailable")
         .await;
     gateway.backend.restart().await;
     // After three failures the gateway waits a second before it tries again.
@@ -41,10 +41,10 @@ async fn a_backend_that_is_down_is_unavailable_until_it_is_back() {
 #[tokio::test]
 async fn a_backend_that_restarted_costs_no_request() {
     let mut gateway = TestGateway::start().await;
-    gateway.alice().await.pay(PAYMENT).is_answered().await;
+    gateway.alice().await.pay(PAYMENT).expect_answer().await;
     gateway.backend.stop().await;
     gateway.backend.restart().await;
-    gateway.alice().await.pay(PAYMENT).is_answered().await;
+    gateway.alice().await.pay(PAYMENT).expect_answer().await;
 }
 
 #[tokio::test]
@@ -63,8 +63,11 @@ async fn a_backend_that_is_slow_times_out() {
         .send()
         .await
         .assert_problem("outcome-unknown");
-    alice.pay_under("k", PAYMENT).is_refused("outcome-unknown").await;
-    alice.get("/orders").is_answered().await;
+    alice
+        .pay_under("k", PAYMENT)
+        .expect_refusal("outcome-unknown")
+        .await;
+    alice.get("/orders").expect_answer().await;
 }
 
 #[tokio::test]
@@ -106,7 +109,7 @@ async fn an_answer_over_the_routes_limit_is_too_large() {
         .await
         .assert_problem("answer-too-large");
     gateway.backend.next(Deed::respond(200, "", &large[1..]));
-    alice.get("/accounts/7/balances").is_answered().await;
+    alice.get("/accounts/7/balances").expect_answer().await;
     // The payment was answered all the same, and is not sent again.
     gateway.backend.next(Deed::respond(200, "", &large));
     for _ in 0..2 {
@@ -149,7 +152,7 @@ async fn headers_a_backend_may_not_set_stay_behind() {
                  signature: evil=:AAAA:\r\nsignature-input: evil=();tag=\"fapi-2-response\"\r\n\
                  content-digest: sha-256=:AAAA:\r\n";
     gateway.backend.next(Deed::respond(200, lines, "{}"));
-    let answer = alice.pay(PAYMENT).is_answered().await;
+    let answer = alice.pay(PAYMENT).expect_answer().await;
     for name in [
         "set-cookie",
         "clear-site-data",
@@ -199,6 +202,6 @@ async fn a_head_request_is_answered_without_a_body() {
     gateway.backend.next(Deed::Write(
         b"HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n".to_vec(),
     ));
-    let answer = Draft::new(&gateway, "HEAD", "/rates/eur").is_answered().await;
+    let answer = Draft::new(&gateway, "HEAD", "/rates/eur").expect_answer().await;
     assert!(answer.body().is_empty());
 }

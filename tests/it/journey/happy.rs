@@ -44,7 +44,7 @@ async fn a_public_request_arrives_as_it_was_sent_and_without_a_caller() {
             .header("accept", "application/json")
             .header("accept-language", "de")
             .over(protocol)
-            .is_answered()
+            .expect_answer()
             .await;
         assert_eq!(answer.json()["done"], true);
         assert!(!answer.headers().contains_key("signature"));
@@ -65,14 +65,14 @@ async fn a_body_arrives_byte_for_byte() {
     let body = "{\"a\" : 1,\r\n \"ü\":\"\\u0000\"}";
     Draft::new(&gateway, "POST", "/rates/eur")
         .with_body(body)
-        .is_answered()
+        .expect_answer()
         .await;
     assert_eq!(gateway.backend.last().body, body.as_bytes());
     gateway
         .alice()
         .await
         .post("/consents?x=%2F", body)
-        .is_answered()
+        .expect_answer()
         .await
         .assert_signed();
     let seen = gateway.backend.last();
@@ -86,7 +86,7 @@ async fn a_body_arrives_byte_for_byte() {
 async fn a_read_arrives_with_who_asked_and_how_they_were_known() {
     let gateway = TestGateway::start().await;
     let alice = gateway.alice().await;
-    alice.get("/accounts/7/balances?page=2").is_answered().await;
+    alice.get("/accounts/7/balances?page=2").expect_answer().await;
     let seen = gateway.backend.last();
     let expected = [
         "forwarded",
@@ -131,7 +131,7 @@ async fn a_customer_has_one_name_for_each_backend() {
             })
             .await
             .get(target)
-            .is_answered()
+            .expect_answer()
             .await;
         let claims = gateway.backend.last().txn_claims();
         names.push((claims["aud"].clone(), claims["sub"].clone()));
@@ -149,7 +149,7 @@ async fn a_customer_has_one_name_for_each_backend() {
 #[tokio::test]
 async fn what_one_backend_got_another_does_not_believe() {
     let gateway = TestGateway::start().await;
-    gateway.alice().await.get("/orders").is_answered().await;
+    gateway.alice().await.get("/orders").expect_answer().await;
     let seen = gateway.backend.last();
     backend(&gateway, "bank.internal")
         .verify(&seen.parts(), &seen.body)
@@ -167,7 +167,7 @@ async fn a_payment_arrives_with_what_the_customer_agreed_to() {
     let draft = alice
         .pay_under("key-1", PAYMENT)
         .with_payment_signature(&alice.key, &keyid);
-    draft.is_answered().await.assert_signed();
+    draft.expect_answer().await.assert_signed();
     let seen = gateway.backend.last();
     assert_eq!(
         (seen.method.as_str(), seen.target.as_str()),
@@ -228,7 +228,7 @@ async fn the_gateways_signature_covers_everything_that_matters() {
     alice
         .pay(PAYMENT)
         .with_payment_signature(&alice.key, &keyid)
-        .is_answered()
+        .expect_answer()
         .await;
     let seen = gateway.backend.last();
     let signatures = Signatures::parse(&seen.headers).unwrap();
@@ -268,7 +268,7 @@ async fn the_gateways_signature_covers_everything_that_matters() {
 async fn a_change_behind_the_gateway_is_found_by_the_backend() {
     let gateway = TestGateway::start().await;
     let bank = backend(&gateway, "bank.internal");
-    gateway.alice().await.pay(PAYMENT).is_answered().await;
+    gateway.alice().await.pay(PAYMENT).expect_answer().await;
     let seen = gateway.backend.last();
     let refused = async |change: fn(&mut Seen)| {
         let mut changed = seen.clone();
@@ -300,7 +300,7 @@ async fn every_payment_has_a_name_of_its_own() {
     let gateway = TestGateway::start().await;
     let alice = gateway.alice().await;
     for _ in 0..3 {
-        alice.pay(PAYMENT).is_answered().await;
+        alice.pay(PAYMENT).expect_answer().await;
     }
     let seen = gateway.backend.seen();
     let named: BTreeSet<String> = seen
@@ -315,7 +315,7 @@ async fn every_payment_has_a_name_of_its_own() {
 async fn an_answer_covers_the_signature_it_answers() {
     let gateway = TestGateway::start().await;
     let alice = gateway.alice().await;
-    let covered = alice.pay(PAYMENT).is_answered().await.assert_signed();
+    let covered = alice.pay(PAYMENT).expect_answer().await.assert_signed();
     for identifier in [
         "\"signature\";key=\"app\";req",
         "\"signature-input\";key=\"app\";req",

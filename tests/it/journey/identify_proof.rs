@@ -22,9 +22,9 @@ async fn every_kind_of_key_proves_possession() {
                 ..Login::default()
             })
             .await;
-        alice.get("/orders?page=2").is_answered().await;
-        alice.pay(PAYMENT).is_answered().await;
-        alice.pay(PAYMENT).with_proof(&alice).is_answered().await;
+        alice.get("/orders?page=2").expect_answer().await;
+        alice.pay(PAYMENT).expect_answer().await;
+        alice.pay(PAYMENT).with_proof(&alice).expect_answer().await;
     }
 }
 
@@ -36,16 +36,16 @@ async fn a_bound_token_without_its_proof_is_worth_nothing() {
     alice
         .get("/orders")
         .without("dpop")
-        .is_refused("proof-missing")
+        .expect_refusal("proof-missing")
         .await;
     let bearer = format!("Bearer {}", alice.token);
     alice
         .get("/orders")
         .header("authorization", &bearer)
-        .is_refused("proof-missing")
+        .expect_refusal("proof-missing")
         .await;
     let as_bearer = alice.pay(PAYMENT).header("authorization", &bearer);
-    as_bearer.is_refused("proof-missing").await;
+    as_bearer.expect_refusal("proof-missing").await;
 }
 
 /// DPOP-04, DPOP-08
@@ -80,7 +80,7 @@ async fn a_proof_for_something_else_is_invalid() {
         let draft = alice
             .get("/orders")
             .proof(|proof| proof.claims[claim] = value.clone());
-        draft.is_refused("proof-invalid").await;
+        draft.expect_refusal("proof-invalid").await;
     }
 }
 
@@ -108,7 +108,7 @@ async fn a_proof_of_another_form_is_invalid() {
         let draft = alice
             .get("/orders")
             .proof(|proof| proof.header[member] = value.clone());
-        draft.is_refused("proof-invalid").await;
+        draft.expect_refusal("proof-invalid").await;
     }
 }
 
@@ -119,13 +119,13 @@ async fn a_proof_that_is_no_jwt_is_invalid() {
     let alice = gateway.alice().await;
     for text in ["", "x", "a.b", "a.b.c.d", "e30.e30.AA", "{}", &"x".repeat(9000)] {
         let draft = alice.get("/orders").without("dpop").header("dpop", text);
-        draft.is_refused("proof-invalid").await;
+        draft.expect_refusal("proof-invalid").await;
     }
     alice
         .get("/orders")
         .without("dpop")
         .header("dpop", "a.b.c, d.e.f")
-        .is_refused("request-malformed")
+        .expect_refusal("request-malformed")
         .await;
 }
 
@@ -138,7 +138,7 @@ async fn a_token_proven_by_another_key_is_refused() {
     alice
         .get("/orders")
         .proof_by(&thief)
-        .is_refused("proof-invalid")
+        .expect_refusal("proof-invalid")
         .await;
     // The key of the token in the header, the thief's signature below it.
     let header_key = json!(countersign_jose::jwk::Jwk::new(alice.key.public_key().clone()));
@@ -146,18 +146,18 @@ async fn a_token_proven_by_another_key_is_refused() {
         .get("/orders")
         .proof_by(&thief)
         .proof(|proof| proof.header["jwk"] = header_key);
-    mixed.is_refused("proof-invalid").await;
+    mixed.expect_refusal("proof-invalid").await;
     let keyid = thief.public_key().thumbprint().to_string();
     alice
         .pay(PAYMENT)
         .signed_by(&thief, &keyid)
-        .is_refused("proof-missing")
+        .expect_refusal("proof-missing")
         .await;
     let named_so = alice.key.public_key().thumbprint().to_string();
     alice
         .pay(PAYMENT)
         .signed_by(&thief, &named_so)
-        .is_refused("signature-invalid")
+        .expect_refusal("signature-invalid")
         .await;
 }
 
@@ -170,7 +170,7 @@ async fn a_bad_proof_beside_a_good_signature_is_refused() {
         .pay(PAYMENT)
         .with_proof(&alice)
         .proof(|proof| proof.claims["htm"] = "GET".into());
-    draft.is_refused("proof-invalid").await;
+    draft.expect_refusal("proof-invalid").await;
 }
 
 /// DPOP-06, FAPI-12: sixty seconds back, ten ahead, and a clock ten minutes off.
@@ -183,13 +183,13 @@ async fn a_proof_outside_its_time_is_stale() {
         let draft = alice
             .get("/orders")
             .proof(|proof| proof.claims["iat"] = iat.into());
-        draft.is_refused("stale").await;
+        draft.expect_refusal("stale").await;
     }
     for iat in [now - 59, now + 9] {
         let draft = alice
             .get("/orders")
             .proof(|proof| proof.claims["iat"] = iat.into());
-        draft.is_answered().await;
+        draft.expect_answer().await;
     }
 }
 
@@ -203,11 +203,11 @@ async fn a_proof_is_good_once() {
     ready.send().await.assert_problem("replayed");
     assert_eq!(gateway.backend.count(), 1);
     let jti = |proof: &mut crate::support::Proof| proof.claims["jti"] = "one".into();
-    alice.get("/orders").proof(jti).is_answered().await;
+    alice.get("/orders").proof(jti).expect_answer().await;
     alice
         .get("/accounts/7/balances")
         .proof(jti)
-        .is_refused("replayed")
+        .expect_refusal("replayed")
         .await;
     // Another key may have thought of the same.
     gateway
@@ -215,7 +215,7 @@ async fn a_proof_is_good_once() {
         .await
         .get("/orders")
         .proof(jti)
-        .is_answered()
+        .expect_answer()
         .await;
 }
 
@@ -224,7 +224,7 @@ async fn a_proof_is_good_once() {
 async fn a_proof_from_before_a_start_is_stale() {
     let gateway = TestGateway::start().await;
     let alice = gateway.alice().await;
-    alice.get("/orders").is_answered().await;
+    alice.get("/orders").expect_answer().await;
     let (session, scope, key) = (alice.session.clone(), alice.scope.clone(), Arc::clone(&alice.key));
     let gateway = gateway.restart().await;
     let token = gateway.token(&session, &scope);
@@ -235,11 +235,11 @@ async fn a_proof_from_before_a_start_is_stale() {
         scope,
         token,
     };
-    alice.get("/orders").is_refused("stale").await;
-    alice.post("/consents", "{}").is_refused("stale").await;
+    alice.get("/orders").expect_refusal("stale").await;
+    alice.post("/consents", "{}").expect_refusal("stale").await;
     gateway.advance(Duration::from_secs(1)).await;
-    alice.get("/orders").is_answered().await;
-    alice.post("/consents", "{}").is_answered().await;
+    alice.get("/orders").expect_answer().await;
+    alice.post("/consents", "{}").expect_answer().await;
 }
 
 /// DPOP-11, DPOP-12: RFC 9449, section 9.
@@ -247,7 +247,7 @@ async fn a_proof_from_before_a_start_is_stale() {
 async fn where_nonces_are_asked_for_a_proof_needs_one_of_ours() {
     let gateway = TestGateway::with(&[Setting("nonce = \"token\"", "nonce = \"always\"")]).await;
     let alice = gateway.alice().await;
-    let answer = alice.get("/orders").is_refused("nonce-required").await;
+    let answer = alice.get("/orders").expect_refusal("nonce-required").await;
     assert!(
         answer
             .header("www-authenticate")
@@ -259,10 +259,10 @@ async fn where_nonces_are_asked_for_a_proof_needs_one_of_ours() {
         let nonce: Value = nonce.into();
         alice.get("/orders").proof(|proof| proof.claims["nonce"] = nonce)
     };
-    with(&nonce).is_answered().await;
-    with("invented").is_refused("nonce-required").await;
+    with(&nonce).expect_answer().await;
+    with("invented").expect_refusal("nonce-required").await;
     gateway.advance(Duration::from_secs(121)).await;
-    with(&nonce).is_refused("nonce-required").await;
+    with(&nonce).expect_refusal("nonce-required").await;
 }
 
 fn thumbprint(paths: &IssuedPaths) -> countersign_jose::Thumbprint {
@@ -293,24 +293,24 @@ async fn a_token_bound_to_a_certificate_needs_that_certificate() {
         draft()
             .through(own.clone(), twin.clone())
             .over(protocol)
-            .is_answered()
+            .expect_answer()
             .await;
     }
-    draft().is_refused("proof-missing").await;
+    draft().expect_refusal("proof-missing").await;
     draft()
         .through(gateway.mutual(None), twin.clone())
-        .is_refused("proof-missing")
+        .expect_refusal("proof-missing")
         .await;
     let other = gateway.mutual(Some(&gateway.home.other_corp));
     draft()
         .through(other, twin.clone())
-        .is_refused("proof-invalid")
+        .expect_refusal("proof-invalid")
         .await;
     let as_dpop = Draft::new(&gateway, "GET", "/orders")
         .with_token(&corp)
         .through(own, twin)
         .with_proof(&corp);
-    as_dpop.is_refused("proof-invalid").await;
+    as_dpop.expect_refusal("proof-invalid").await;
 }
 
 /// MTLS-05: certificates that came in a header are nobody's.
@@ -324,7 +324,7 @@ async fn a_certificate_in_a_header_proves_nothing() {
         .header("authorization", &format!("Bearer {}", corp.token))
         .header("client-cert", &header)
         .header("x-client-cert", &header)
-        .is_refused("proof-missing")
+        .expect_refusal("proof-missing")
         .await;
 }
 
@@ -338,11 +338,11 @@ async fn a_proof_names_the_door_it_goes_through() {
     there()
         .through(twin.clone(), authority.clone())
         .with_proof(&alice)
-        .is_answered()
+        .expect_answer()
         .await;
     there()
         .with_proof(&alice)
         .through(twin, authority)
-        .is_refused("proof-invalid")
+        .expect_refusal("proof-invalid")
         .await;
 }

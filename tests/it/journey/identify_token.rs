@@ -23,7 +23,7 @@ async fn nothing_but_public_routes_answers_without_a_token() {
     let gateway = TestGateway::start().await;
     for (method, path) in GUARDED {
         let bare = || Draft::new(&gateway, method, path).with_body("{}");
-        let answer = bare().is_refused("token-missing").await;
+        let answer = bare().expect_refusal("token-missing").await;
         assert!(
             !answer.header("www-authenticate").contains("error="),
             "{answer:?}"
@@ -31,7 +31,7 @@ async fn nothing_but_public_routes_answers_without_a_token() {
         for credentials in ["Basic YWxpY2U6cGFzc3dvcmQ=", "DPoP", "", "Negotiate x", "token"] {
             bare()
                 .header("authorization", credentials)
-                .is_refused("token-missing")
+                .expect_refusal("token-missing")
                 .await;
         }
     }
@@ -45,12 +45,12 @@ async fn a_token_in_the_query_or_the_body_is_none() {
     let target = format!("/orders?access_token={}", alice.token);
     Draft::new(&gateway, "GET", &target)
         .with_proof(&alice)
-        .is_refused("token-missing")
+        .expect_refusal("token-missing")
         .await;
     let body = format!("access_token={}", alice.token);
     Draft::new(&gateway, "POST", "/consents")
         .with_body(&body)
-        .is_refused("token-missing")
+        .expect_refusal("token-missing")
         .await;
 }
 
@@ -90,8 +90,8 @@ async fn a_forged_token_is_invalid() {
         "x".repeat(5000),
     ] {
         mallory.token = forged;
-        mallory.get("/orders").is_refused("token-invalid").await;
-        mallory.pay(PAYMENT).is_refused("token-invalid").await;
+        mallory.get("/orders").expect_refusal("token-invalid").await;
+        mallory.pay(PAYMENT).expect_refusal("token-invalid").await;
     }
 }
 
@@ -131,10 +131,10 @@ async fn a_token_for_another_purpose_place_or_time_is_invalid() {
         typed("dpop+jwt"),
     ] {
         alice.token = token;
-        alice.get("/orders").is_refused("token-invalid").await;
+        alice.get("/orders").expect_refusal("token-invalid").await;
     }
     alice.token = changed("jti", "another".into());
-    alice.get("/orders").is_answered().await;
+    alice.get("/orders").expect_answer().await;
 }
 
 /// A key of ours for another purpose signs no access tokens (KEY-05).
@@ -149,7 +149,7 @@ async fn a_token_by_the_key_of_another_purpose_is_invalid() {
         header["kid"] = key.kid.clone().into();
         header["alg"] = countersign_jose::jws::algorithm_name(key.key.public_key().algorithm()).into();
         alice.token = jwt(&header, &claims, &key.key);
-        alice.get("/orders").is_refused("token-invalid").await;
+        alice.get("/orders").expect_refusal("token-invalid").await;
     }
 }
 
@@ -159,15 +159,15 @@ async fn a_token_ends_after_five_minutes() {
     let gateway = TestGateway::start().await;
     let alice = gateway.alice().await;
     gateway.advance(std::time::Duration::from_secs(298)).await;
-    alice.get("/orders").is_answered().await;
+    alice.get("/orders").expect_answer().await;
     gateway.advance(std::time::Duration::from_secs(2)).await;
-    let answer = alice.get("/orders").is_refused("token-invalid").await;
+    let answer = alice.get("/orders").expect_refusal("token-invalid").await;
     assert!(
         answer
             .header("www-authenticate")
             .contains("error=\"invalid_token\"")
     );
-    alice.pay(PAYMENT).is_refused("token-invalid").await;
+    alice.pay(PAYMENT).expect_refusal("token-invalid").await;
 }
 
 /// The clock of the gateway goes back by ten minutes: its own tokens are from the future, and none is believed.
@@ -177,9 +177,9 @@ async fn a_clock_ten_minutes_off_lets_nothing_through() {
     let alice = gateway.alice().await;
     let off = std::time::Duration::from_secs(600);
     gateway.home.clock.set(gateway.now().minus(off));
-    alice.get("/orders").is_refused("token-invalid").await;
+    alice.get("/orders").expect_refusal("token-invalid").await;
     gateway.advance(off + off).await;
-    alice.get("/orders").is_refused("token-invalid").await;
+    alice.get("/orders").expect_refusal("token-invalid").await;
 }
 
 async fn lock(gateway: &TestGateway, name: &str) {
@@ -209,13 +209,16 @@ async fn a_locked_customer_pays_no_more_at_once() {
             })
             .await,
     );
-    alice.pay(PAYMENT).is_answered().await;
+    alice.pay(PAYMENT).expect_answer().await;
     lock(&gateway, "alice").await;
-    alice.pay(PAYMENT).is_refused("token-invalid").await;
+    alice.pay(PAYMENT).expect_refusal("token-invalid").await;
     gateway.services.sessions.refresh().await.unwrap();
-    alice.get("/orders").is_refused("token-invalid").await;
-    alice.post("/consents", "{}").is_refused("token-invalid").await;
-    bob.pay(PAYMENT).is_answered().await;
+    alice.get("/orders").expect_refusal("token-invalid").await;
+    alice
+        .post("/consents", "{}")
+        .expect_refusal("token-invalid")
+        .await;
+    bob.pay(PAYMENT).expect_answer().await;
 }
 
 #[tokio::test]
@@ -223,9 +226,9 @@ async fn a_disabled_client_pays_no_more_at_once() {
     let gateway = TestGateway::start().await;
     let alice = gateway.alice().await;
     disable(&gateway, gateway.now()).await;
-    alice.pay(PAYMENT).is_refused("token-invalid").await;
+    alice.pay(PAYMENT).expect_refusal("token-invalid").await;
     gateway.services.sessions.refresh().await.unwrap();
-    alice.get("/orders").is_refused("token-invalid").await;
+    alice.get("/orders").expect_refusal("token-invalid").await;
 }
 
 #[tokio::test]
@@ -238,12 +241,15 @@ async fn a_revoked_session_is_over_at_once_on_every_route() {
         .revoke(&ended.session.id, "logout")
         .await
         .unwrap();
-    ended.pay(PAYMENT).is_refused("token-invalid").await;
-    ended.post("/consents", "{}").is_refused("token-invalid").await;
-    ended.get("/orders").is_refused("token-invalid").await;
+    ended.pay(PAYMENT).expect_refusal("token-invalid").await;
+    ended
+        .post("/consents", "{}")
+        .expect_refusal("token-invalid")
+        .await;
+    ended.get("/orders").expect_refusal("token-invalid").await;
     ended.renew();
-    ended.get("/orders").is_refused("token-invalid").await;
-    other.get("/orders").is_answered().await;
+    ended.get("/orders").expect_refusal("token-invalid").await;
+    other.get("/orders").expect_answer().await;
 }
 
 /// Design 7: a node that cannot know who was locked out lets nobody in. The gateway looks every second by itself, so the
@@ -273,8 +279,8 @@ async fn a_scope_that_was_not_granted_is_named() {
         ..Login::default()
     };
     let alice = gateway.login(login).await;
-    alice.get("/accounts/7/balances").is_answered().await;
-    let answer = alice.pay(PAYMENT).is_refused("scope-insufficient").await;
+    alice.get("/accounts/7/balances").expect_answer().await;
+    let answer = alice.pay(PAYMENT).expect_refusal("scope-insufficient").await;
     let challenge = answer.header("www-authenticate");
     assert!(challenge.contains("error=\"insufficient_scope\"") && challenge.contains("scope=\"payments\""));
 }
@@ -284,7 +290,7 @@ async fn a_scope_that_was_not_granted_is_named() {
 async fn a_route_that_asks_for_a_stronger_login_says_which() {
     let gateway = TestGateway::start().await;
     let alice = gateway.alice().await;
-    let answer = alice.get("/vault").is_refused("login-required").await;
+    let answer = alice.get("/vault").expect_refusal("login-required").await;
     let challenge = answer.header("www-authenticate");
     assert!(
         challenge.contains("error=\"insufficient_user_authentication\""),
@@ -300,5 +306,5 @@ async fn a_route_that_asks_for_a_stronger_login_says_which() {
             ..Login::default()
         })
         .await;
-    strong.get("/vault").is_answered().await;
+    strong.get("/vault").expect_answer().await;
 }

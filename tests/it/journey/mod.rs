@@ -1,5 +1,5 @@
 //! The journey of a request through a whole gateway, on real sockets: what arrives at the end, and at every stage what
-//! does not. A refused request never reaches the backend: [`Draft::is_refused`](crate::support::Draft) sees to that.
+//! does not. A refused request never reaches the backend: [`Draft::expect_refusal`](crate::support::Draft) sees to that.
 
 mod admit;
 mod attest_digest;

@@ -53,17 +53,17 @@ async fn a_backends_refusal_is_replayed_as_well() {
 async fn a_key_is_for_one_payment() {
     let gateway = TestGateway::start().await;
     let alice = gateway.alice().await;
-    alice.pay_under("k", PAYMENT).is_answered().await;
+    alice.pay_under("k", PAYMENT).expect_answer().await;
     alice
         .pay_under("k", &payment_of("12.51"))
-        .is_refused("idempotency-key-reused")
+        .expect_refusal("idempotency-key-reused")
         .await;
     let other_spelling = PAYMENT.replace("{\"instructedAmount\"", "{ \"instructedAmount\"");
     alice
         .pay_under("k", &other_spelling)
-        .is_refused("idempotency-key-reused")
+        .expect_refusal("idempotency-key-reused")
         .await;
-    alice.pay_under("k2", PAYMENT).is_answered().await;
+    alice.pay_under("k2", PAYMENT).expect_answer().await;
 }
 
 /// IDEM-06: a key belongs to its client and customer.
@@ -72,7 +72,7 @@ async fn a_key_means_nothing_to_anybody_else() {
     let gateway = TestGateway::start().await;
     let alice = gateway.alice().await;
     gateway.backend.next(Deed::respond(200, "", "alice's"));
-    alice.pay_under("k", PAYMENT).is_answered().await;
+    alice.pay_under("k", PAYMENT).expect_answer().await;
     for login in [
         Login {
             customer: "bob",
@@ -87,7 +87,7 @@ async fn a_key_means_nothing_to_anybody_else() {
             .login(login)
             .await
             .pay_under("k", PAYMENT)
-            .is_answered()
+            .expect_answer()
             .await
             .body()
             .to_vec();
@@ -99,7 +99,7 @@ async fn a_key_means_nothing_to_anybody_else() {
             .alice()
             .await
             .pay_under("k", PAYMENT)
-            .is_answered()
+            .expect_answer()
             .await
             .body(),
         b"alice's"
@@ -113,14 +113,14 @@ async fn asking_again_uses_no_exemption_up() {
     let gateway = TestGateway::start().await;
     let alice = gateway.alice().await;
     for _ in 0..6 {
-        alice.pay_under("k", PAYMENT).is_answered().await;
+        alice.pay_under("k", PAYMENT).expect_answer().await;
     }
     for _ in 0..4 {
-        alice.pay(PAYMENT).is_answered().await;
+        alice.pay(PAYMENT).expect_answer().await;
     }
-    alice.pay(PAYMENT).is_refused("approval-required").await;
+    alice.pay(PAYMENT).expect_refusal("approval-required").await;
     // What was answered once is answered still, though a new payment would not be.
-    alice.pay_under("k", PAYMENT).is_answered().await;
+    alice.pay_under("k", PAYMENT).expect_answer().await;
     assert_eq!(gateway.backend.count(), 5);
 }
 
@@ -133,11 +133,11 @@ async fn a_payment_that_is_under_way_is_not_sent_again() {
     let first = alice.pay_under("k", PAYMENT).finish();
     let second = async {
         gateway.backend.wait_for(1).await;
-        let answer = alice.pay_under("k", PAYMENT).is_refused("in-progress").await;
+        let answer = alice.pay_under("k", PAYMENT).expect_refusal("in-progress").await;
         assert!(!answer.header("retry-after").is_empty());
         alice
             .pay_under("k", &payment_of("1.00"))
-            .is_refused("idempotency-key-reused")
+            .expect_refusal("idempotency-key-reused")
             .await;
         gateway.backend.release();
     };
@@ -146,7 +146,7 @@ async fn a_payment_that_is_under_way_is_not_sent_again() {
     assert_eq!(
         alice
             .pay_under("k", PAYMENT)
-            .is_answered()
+            .expect_answer()
             .await
             .header("idempotency-replayed"),
         "true"
@@ -206,25 +206,25 @@ async fn a_payment_that_was_never_sent_may_go_again() {
         let alice = gateway.alice().await;
         alice
             .pay_under("k", PAYMENT)
-            .is_refused("upstream-unavailable")
+            .expect_refusal("upstream-unavailable")
             .await;
         alice
             .pay_under("k", &payment_of("1.00"))
-            .is_refused("idempotency-key-reused")
+            .expect_refusal("idempotency-key-reused")
             .await;
         alice
             .pay_under("k", PAYMENT)
-            .is_refused("upstream-unavailable")
+            .expect_refusal("upstream-unavailable")
             .await;
     }
     gateway.backend.restart().await;
     let alice = gateway.alice().await;
-    let answer = alice.pay_under("k", PAYMENT).is_answered().await;
+    let answer = alice.pay_under("k", PAYMENT).expect_answer().await;
     assert_eq!(answer.header("idempotency-replayed"), "");
     assert_eq!(
         alice
             .pay_under("k", PAYMENT)
-            .is_answered()
+            .expect_answer()
             .await
             .header("idempotency-replayed"),
         "true"
@@ -242,13 +242,15 @@ async fn a_refused_payment_leaves_its_key_free() {
             ..Login::default()
         })
         .await;
-    weak.pay_under("k", PAYMENT).is_refused("login-required").await;
+    weak.pay_under("k", PAYMENT)
+        .expect_refusal("login-required")
+        .await;
     let alice = gateway.alice().await;
     alice
         .pay_under("k", &payment_of("250.00"))
-        .is_refused("approval-required")
+        .expect_refusal("approval-required")
         .await;
-    alice.pay_under("k", PAYMENT).is_answered().await;
+    alice.pay_under("k", PAYMENT).expect_answer().await;
 }
 
 /// What was answered before a restart is answered after it, and never sent again.
@@ -257,7 +259,7 @@ async fn the_record_outlives_a_restart() {
     let gateway = TestGateway::start().await;
     let alice = gateway.alice().await;
     gateway.backend.next(Deed::respond(200, "", "before"));
-    alice.pay_under("answered", PAYMENT).is_answered().await;
+    alice.pay_under("answered", PAYMENT).expect_answer().await;
     gateway.backend.next(Deed::Cut);
     alice
         .pay_under("cut", PAYMENT)
@@ -274,14 +276,14 @@ async fn the_record_outlives_a_restart() {
         scope,
         token,
     };
-    let answer = alice.pay_under("answered", PAYMENT).is_answered().await;
+    let answer = alice.pay_under("answered", PAYMENT).expect_answer().await;
     assert_eq!(
         (answer.body(), answer.header("idempotency-replayed")),
         (&b"before"[..], "true")
     );
     alice
         .pay_under("cut", PAYMENT)
-        .is_refused("outcome-unknown")
+        .expect_refusal("outcome-unknown")
         .await;
     assert_eq!(gateway.backend.count(), 2);
 }
@@ -304,7 +306,7 @@ async fn what_was_under_way_at_the_end_of_a_process_is_unknown() {
         Vec::new(),
     );
     gateway.services.db.commit(batch).await.unwrap();
-    alice.pay_under("k", PAYMENT).is_refused("in-progress").await;
+    alice.pay_under("k", PAYMENT).expect_refusal("in-progress").await;
     let (session, scope, key) = (alice.session.clone(), alice.scope.clone(), Arc::clone(&alice.key));
     let gateway = gateway.restart().await;
     let token = gateway.token(&session, &scope);
@@ -315,7 +317,10 @@ async fn what_was_under_way_at_the_end_of_a_process_is_unknown() {
         scope,
         token,
     };
-    alice.pay_under("k", PAYMENT).is_refused("outcome-unknown").await;
+    alice
+        .pay_under("k", PAYMENT)
+        .expect_refusal("outcome-unknown")
+        .await;
     assert_eq!(gateway.backend.count(), 1);
 }
 
@@ -333,5 +338,5 @@ async fn a_payment_settled_as_not_executed_stays_so() {
     let mut batch = countersign::store::Batch::new();
     batch.run("UPDATE idempotency SET state = 'not-executed'", Vec::new());
     gateway.services.db.commit(batch).await.unwrap();
-    alice.pay_under("k", PAYMENT).is_refused("not-executed").await;
+    alice.pay_under("k", PAYMENT).expect_refusal("not-executed").await;
 }

@@ -33,11 +33,11 @@ async fn one_factor_reads_no_accounts_and_pays_nothing() {
         assert_step_up(
             &weak
                 .get("/accounts/7/balances")
-                .is_refused("login-required")
+                .expect_refusal("login-required")
                 .await,
             2,
         );
-        assert_step_up(&weak.pay(PAYMENT).is_refused("login-required").await, 2);
+        assert_step_up(&weak.pay(PAYMENT).expect_refusal("login-required").await, 2);
     }
     let stranger = gateway
         .login(Login {
@@ -49,7 +49,7 @@ async fn one_factor_reads_no_accounts_and_pays_nothing() {
     assert_step_up(
         &stranger
             .post("/consents", "{}")
-            .is_refused("login-required")
+            .expect_refusal("login-required")
             .await,
         2,
     );
@@ -59,7 +59,7 @@ async fn one_factor_reads_no_accounts_and_pays_nothing() {
             ..Login::default()
         })
         .await;
-    known.post("/consents", "{}").is_answered().await;
+    known.post("/consents", "{}").expect_answer().await;
 }
 
 /// SCA-19: EUR 30.00 passes, one cent more asks for approval, and so does another currency.
@@ -67,7 +67,7 @@ async fn one_factor_reads_no_accounts_and_pays_nothing() {
 async fn a_payment_over_the_limit_asks_for_approval() {
     let gateway = TestGateway::start().await;
     let alice = gateway.alice().await;
-    alice.pay(&payment_of("30.00")).is_answered().await;
+    alice.pay(&payment_of("30.00")).expect_answer().await;
     let dollars = PAYMENT.replace("EUR", "USD");
     for body in [
         payment_of("30.01"),
@@ -75,7 +75,7 @@ async fn a_payment_over_the_limit_asks_for_approval() {
         payment_of("9999999.99"),
         dollars,
     ] {
-        let answer = alice.pay(&body).is_refused("approval-required").await;
+        let answer = alice.pay(&body).expect_refusal("approval-required").await;
         assert!(
             answer
                 .header("www-authenticate")
@@ -95,19 +95,19 @@ async fn the_sixth_low_payment_asks_for_approval() {
     let gateway = TestGateway::start().await;
     let alice = gateway.alice().await;
     for _ in 0..5 {
-        alice.pay(PAYMENT).is_answered().await;
+        alice.pay(PAYMENT).expect_answer().await;
     }
-    alice.pay(PAYMENT).is_refused("approval-required").await;
+    alice.pay(PAYMENT).expect_refusal("approval-required").await;
     alice
         .pay(&payment_of("0.01"))
-        .is_refused("approval-required")
+        .expect_refusal("approval-required")
         .await;
     // Another session and another app of the same customer share the count.
     gateway
         .alice()
         .await
         .pay(PAYMENT)
-        .is_refused("approval-required")
+        .expect_refusal("approval-required")
         .await;
     let shop = Login {
         client: "shop",
@@ -117,15 +117,15 @@ async fn the_sixth_low_payment_asks_for_approval() {
         .login(shop)
         .await
         .pay(PAYMENT)
-        .is_refused("approval-required")
+        .expect_refusal("approval-required")
         .await;
     let bob = Login {
         customer: "bob",
         ..Login::default()
     };
-    gateway.login(bob).await.pay(PAYMENT).is_answered().await;
+    gateway.login(bob).await.pay(PAYMENT).expect_answer().await;
     let other_account = PAYMENT.replace("DE02120300000000202051", "DE02500105170137075030");
-    alice.pay(&other_account).is_answered().await;
+    alice.pay(&other_account).expect_answer().await;
 }
 
 /// SCA-28: twenty at once: the counter is moved under its limit in the write itself.
@@ -172,12 +172,12 @@ async fn futures_of<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Outpu
 async fn without_the_file_of_exemptions_every_payment_asks_for_approval() {
     let gateway = TestGateway::start().await;
     let alice = gateway.alice().await;
-    alice.pay(PAYMENT).is_answered().await;
+    alice.pay(PAYMENT).expect_answer().await;
     std::fs::remove_file(gateway.policy_file("30-exemptions.cedar")).unwrap();
     let report = gateway.reloader.reload().await.unwrap();
     assert_eq!(report.changed, ["policies"]);
-    alice.pay(PAYMENT).is_refused("approval-required").await;
-    alice.get("/orders").is_answered().await;
+    alice.pay(PAYMENT).expect_refusal("approval-required").await;
+    alice.get("/orders").expect_answer().await;
 }
 
 fn edit(gateway: &TestGateway, what: &str, with: &str) {
@@ -193,13 +193,13 @@ async fn the_limit_is_what_the_file_says() {
     let gateway = TestGateway::start().await;
     let alice = gateway.alice().await;
     edit(&gateway, "context.amount <= 3000", "context.amount <= 1000");
-    alice.pay(PAYMENT).is_answered().await;
+    alice.pay(PAYMENT).expect_answer().await;
     gateway.reloader.reload().await.unwrap();
-    alice.pay(PAYMENT).is_refused("approval-required").await;
-    alice.pay(&payment_of("10.00")).is_answered().await;
+    alice.pay(PAYMENT).expect_refusal("approval-required").await;
+    alice.pay(&payment_of("10.00")).expect_answer().await;
     edit(&gateway, "context.amount <= 1000", "context.amount <= 30000");
     gateway.reloader.reload().await.unwrap();
-    alice.pay(&payment_of("250.00")).is_answered().await;
+    alice.pay(&payment_of("250.00")).expect_answer().await;
 }
 
 /// A gateway on a development store follows its folder by itself, with nobody asking.
@@ -216,7 +216,7 @@ async fn a_gateway_under_development_follows_its_policies() {
     // Proofs from before a start are stale.
     gateway.advance(std::time::Duration::from_secs(1)).await;
     let alice = gateway.alice().await;
-    alice.get("/orders").is_answered().await;
+    alice.get("/orders").expect_answer().await;
     let text = "@id(\"no-orders\")\n@reason(\"No orders today.\")\nforbid (principal is Customer, action == \
                 Action::\"read\", resource) when { context.route.acr >= 0 };\n";
     std::fs::write(gateway.policy_file("50-today.cedar"), text).unwrap();
@@ -236,8 +236,8 @@ async fn a_policy_that_cannot_be_evaluated_denies() {
                      Action::\"pay\", resource) when { context.amount * 9223372036854775807 < 0 };\n";
     std::fs::write(gateway.policy_file("90-broken.cedar"), overflows).unwrap();
     gateway.reloader.reload().await.unwrap();
-    alice.pay(PAYMENT).is_refused("policy-denied").await;
-    alice.get("/orders").is_answered().await;
+    alice.pay(PAYMENT).expect_refusal("policy-denied").await;
+    alice.get("/orders").expect_answer().await;
 }
 
 /// A forbid without a cure says why, and nothing else.
@@ -249,7 +249,7 @@ async fn a_forbid_without_a_remedy_is_a_denial_with_its_reason() {
                 Action::\"pay\", resource) when { context.currency == \"EUR\" };\n";
     std::fs::write(gateway.policy_file("50-today.cedar"), text).unwrap();
     gateway.reloader.reload().await.unwrap();
-    let answer = alice.pay(PAYMENT).is_refused("policy-denied").await;
+    let answer = alice.pay(PAYMENT).expect_refusal("policy-denied").await;
     assert_eq!(answer.json()["detail"], "No payments in euros today.");
     assert!(!answer.headers().contains_key("www-authenticate"));
 }

@@ -40,7 +40,7 @@ async fn a_body_that_does_not_state_one_payment_is_refused() {
         with("Bob's Books", "Bob\\u202eskooB"),
         with("Bob's Books", "\\ud800"),
     ] {
-        let answer = alice.pay(&body).is_refused("transaction-invalid").await;
+        let answer = alice.pay(&body).expect_refusal("transaction-invalid").await;
         let detail = answer.json()["detail"].as_str().unwrap().to_owned();
         assert!(!detail.contains("DE89") && !detail.contains("Bob"), "{detail}");
     }
@@ -73,11 +73,11 @@ async fn an_amount_is_a_string_with_the_currencys_digits() {
     ] {
         alice
             .pay(&payment_of(amount))
-            .is_refused("transaction-invalid")
+            .expect_refusal("transaction-invalid")
             .await;
     }
     let yen = payment_of("12.50").replace("EUR", "JPY");
-    alice.pay(&yen).is_refused("transaction-invalid").await;
+    alice.pay(&yen).expect_refusal("transaction-invalid").await;
 }
 
 /// Design 4.3: such a body occupies no key.
@@ -87,9 +87,9 @@ async fn a_payment_that_could_not_be_read_occupies_no_key() {
     let alice = gateway.alice().await;
     alice
         .pay_under("k", &payment_of("1.5"))
-        .is_refused("transaction-invalid")
+        .expect_refusal("transaction-invalid")
         .await;
-    alice.pay_under("k", PAYMENT).is_answered().await;
+    alice.pay_under("k", PAYMENT).expect_answer().await;
 }
 
 /// What the customer wrote is not guessed at, but one account has one spelling.
@@ -98,7 +98,7 @@ async fn an_account_number_is_brought_to_its_normal_form() {
     let gateway = TestGateway::start().await;
     let alice = gateway.alice().await;
     let spaced = PAYMENT.replace("DE89370400440532013000", "de89 3704 0044 0532 0130 00");
-    alice.pay(&spaced).is_answered().await;
+    alice.pay(&spaced).expect_answer().await;
     let seen = gateway.backend.last();
     assert_eq!(
         seen.txn_claims()["tctx"]["intent"]["payee"],

@@ -14,8 +14,12 @@ async fn read_until(gateway: &TestGateway, end: &AtomicBool) -> usize {
     let mut answered = 0;
     while !end.load(Ordering::SeqCst) {
         alice.renew();
-        alice.get("/orders").is_answered().await;
-        alice.post("/consents", "{}").is_answered().await.assert_signed();
+        alice.get("/orders").expect_answer().await;
+        alice
+            .post("/consents", "{}")
+            .expect_answer()
+            .await
+            .assert_signed();
         answered += 2;
     }
     answered
@@ -52,8 +56,8 @@ async fn a_request_under_way_ends_under_the_configuration_it_began_with() {
         );
         let report = gateway.reloader.reload().await.unwrap();
         assert!(report.changed.contains(&"route".to_owned()), "{report:?}");
-        alice.get("/orders").is_refused("route-unknown").await;
-        alice.get("/baskets").is_answered().await;
+        alice.get("/orders").expect_refusal("route-unknown").await;
+        alice.get("/baskets").expect_answer().await;
         gateway.backend.release();
     };
     let (held, ()) = tokio::join!(held.send(), change);
@@ -70,7 +74,7 @@ async fn a_reload_that_is_refused_changes_nothing() {
     std::fs::write(&broken, "permit (principal, action, resource) when { nonsense };").unwrap();
     let error = gateway.reloader.reload().await.unwrap_err();
     assert!(error.to_string().contains("90-broken.cedar"), "{error}");
-    alice.pay(PAYMENT).is_answered().await;
+    alice.pay(PAYMENT).expect_answer().await;
     std::fs::remove_file(broken).unwrap();
 
     gateway
@@ -78,7 +82,7 @@ async fn a_reload_that_is_refused_changes_nothing() {
         .configure(&gateway.backend, &[Setting("[dpop]", "[dpopp]")]);
     let error = gateway.reloader.reload().await.unwrap_err();
     assert!(error.to_string().contains("dpop"), "{error}");
-    alice.pay(PAYMENT).is_answered().await;
+    alice.pay(PAYMENT).expect_answer().await;
 
     gateway.home.configure(
         &gateway.backend,
@@ -86,11 +90,11 @@ async fn a_reload_that_is_refused_changes_nothing() {
     );
     let error = gateway.reloader.reload().await.unwrap_err();
     assert!(matches!(error, StartError::RestartOnly(_)), "{error}");
-    alice.pay(PAYMENT).is_answered().await;
+    alice.pay(PAYMENT).expect_answer().await;
 
     gateway.home.configure(&gateway.backend, &[]);
     gateway.reloader.reload().await.unwrap();
-    alice.pay(PAYMENT).is_refused("approval-required").await;
+    alice.pay(PAYMENT).expect_refusal("approval-required").await;
 }
 
 /// KEY-03: every signing key changes at once while requests go on; none is refused, and what the old keys signed still
@@ -125,8 +129,8 @@ async fn keys_rotate_while_requests_go_on() {
     for purpose in [Purpose::Token, Purpose::Txn, Purpose::Message] {
         assert_ne!(keys_now.signing(purpose).unwrap().kid, kid(purpose));
     }
-    old.get("/orders").is_answered().await;
-    old.pay(PAYMENT).is_answered().await.assert_signed();
+    old.get("/orders").expect_answer().await;
+    old.pay(PAYMENT).expect_answer().await.assert_signed();
 }
 
 /// KEY-02: a key that was compromised is believed no more from this moment on.
@@ -134,7 +138,7 @@ async fn keys_rotate_while_requests_go_on() {
 async fn a_revoked_token_key_ends_its_tokens() {
     let gateway = TestGateway::start().await;
     let mut alice = gateway.alice().await;
-    alice.get("/orders").is_answered().await;
+    alice.get("/orders").expect_answer().await;
     let kid = gateway
         .services
         .keyring
@@ -149,9 +153,9 @@ async fn a_revoked_token_key_ends_its_tokens() {
         .revoke(&kid, &AdminName::new("anna"))
         .await
         .unwrap();
-    alice.get("/orders").is_refused("token-invalid").await;
+    alice.get("/orders").expect_refusal("token-invalid").await;
     alice.renew();
-    alice.get("/orders").is_answered().await;
+    alice.get("/orders").expect_answer().await;
 }
 
 /// A kept answer is sealed under a data key that has been rotated since.
@@ -159,7 +163,7 @@ async fn a_revoked_token_key_ends_its_tokens() {
 async fn a_kept_answer_opens_under_the_key_of_its_time() {
     let gateway = TestGateway::start().await;
     let alice = gateway.alice().await;
-    alice.pay_under("k", PAYMENT).is_answered().await;
+    alice.pay_under("k", PAYMENT).expect_answer().await;
     let admin = AdminName::new("anna");
     gateway
         .services
@@ -167,6 +171,6 @@ async fn a_kept_answer_opens_under_the_key_of_its_time() {
         .rotate(Purpose::Data, true, &admin)
         .await
         .unwrap();
-    let answer = alice.pay_under("k", PAYMENT).is_answered().await;
+    let answer = alice.pay_under("k", PAYMENT).expect_answer().await;
     assert_eq!(answer.header("idempotency-replayed"), "true");
 }

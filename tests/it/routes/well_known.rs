@@ -17,7 +17,7 @@ const DOCUMENTS: [&str; 5] = [
 ];
 
 async fn document(gateway: &TestGateway, path: &str) -> Value {
-    let answer = Draft::new(gateway, "GET", path).is_answered().await;
+    let answer = Draft::new(gateway, "GET", path).expect_answer().await;
     assert_eq!(answer.header("content-type"), "application/json", "{path}");
     assert_eq!(answer.header("x-content-type-options"), "nosniff");
     answer.json()
@@ -66,7 +66,7 @@ async fn both_doors_and_both_protocols_publish_the_same() {
             let twin = Draft::new(&gateway, "GET", path)
                 .through(gateway.mutual(None), gateway.mutual_authority())
                 .over(protocol);
-            assert_eq!(twin.is_answered().await.json(), expected, "{path}");
+            assert_eq!(twin.expect_answer().await.json(), expected, "{path}");
         }
     }
 }
@@ -166,7 +166,7 @@ async fn own_paths_in_another_spelling_lead_nowhere() {
         "/%2ewell-known/x",
     ] {
         Draft::new(&gateway, "GET", path)
-            .is_refused("route-unknown")
+            .expect_refusal("route-unknown")
             .await;
     }
 }

@@ -285,7 +285,7 @@ impl<'g> Draft<'g> {
     }
 
     /// Sends it, and sees to it that it is refused with this code and that nothing of it reached the backend.
-    pub(crate) async fn is_refused(self, code: &str) -> Answer<'g> {
+    pub(crate) async fn expect_refusal(self, code: &str) -> Answer<'g> {
         let before = self.gateway.backend.count();
         let backend = &self.gateway.backend;
         let answer = self.send().await;
@@ -295,7 +295,7 @@ impl<'g> Draft<'g> {
     }
 
     /// Sends it, and sees to it that the backend answered.
-    pub(crate) async fn is_answered(self) -> Answer<'g> {
+    pub(crate) async fn expect_answer(self) -> Answer<'g> {
         let answer = self.send().await;
         assert_eq!(answer.status(), 200, "{answer:?}");
         answer
