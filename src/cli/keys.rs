@@ -39,6 +39,8 @@ enum KeysCommand {
     /// Mark a key compromised: nothing it signed is accepted any more, and a fresh key signs at once
     Revoke {
         /// The key's name, as `keys list` shows it
+        // A thumbprint may begin with a hyphen.
+        #[arg(allow_hyphen_values = true)]
         kid: String,
         #[command(flatten)]
         connection: AdminConnection,

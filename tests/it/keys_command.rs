@@ -302,10 +302,10 @@ async fn json_is_one_object_a_line_refusals_included() {
 #[tokio::test]
 async fn a_refusal_says_what_to_change_and_exits_with_1() {
     let world = World::new().await;
-    let refused = world.keys(&["revoke", "no-such-key"]).await;
+    let refused = world.keys(&["revoke", "-no-such-key"]).await;
     assert_eq!((refused.code, refused.out.as_str()), (1, ""));
     assert!(
-        refused.errors.contains("no key called 'no-such-key'"),
+        refused.errors.contains("no key called '-no-such-key'"),
         "{}",
         refused.errors
     );
