@@ -1,16 +1,12 @@
-//! Admitted → Identified: that the caller holds the key the token is bound to (RFC 9449, RFC 8705).
+//! Admitted → Identified: that the caller holds the key the token is bound to (RFC 9449).
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::base::ClientCertificate;
-use countersign::pki::IssuedPaths;
 use countersign_jose::{KeyKind, PrivateKey, base64url};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 
-use crate::support::{Caller, Draft, Login, PAYMENT, Protocol, Setting, TestGateway};
+use crate::support::{Caller, Login, PAYMENT, Setting, TestGateway};
 
 #[tokio::test]
 async fn every_kind_of_key_proves_possession() {
@@ -263,86 +259,4 @@ async fn where_nonces_are_asked_for_a_proof_needs_one_of_ours() {
     with("invented").expect_refusal("nonce-required").await;
     gateway.advance(Duration::from_secs(121)).await;
     with(&nonce).expect_refusal("nonce-required").await;
-}
-
-fn thumbprint(paths: &IssuedPaths) -> countersign_jose::Thumbprint {
-    let certificate = CertificateDer::from_pem_file(&paths.chain).unwrap();
-    ClientCertificate::new(&certificate).thumbprint
-}
-
-async fn corp(gateway: &TestGateway) -> Caller<'_> {
-    let certificate = Some(thumbprint(&gateway.home.corp));
-    let login = Login {
-        client: "corp",
-        certificate,
-        ..Login::default()
-    };
-    gateway.login(login).await
-}
-
-/// MTLS-03: a token bound to a certificate is good on the twin's connections with that certificate alone.
-#[tokio::test]
-async fn a_token_bound_to_a_certificate_needs_that_certificate() {
-    let gateway = TestGateway::start().await;
-    let corp = corp(&gateway).await;
-    let bearer = format!("Bearer {}", corp.token);
-    let twin = gateway.mutual_authority();
-    let draft = || Draft::new(&gateway, "GET", "/orders").header("authorization", &bearer);
-    let own = gateway.mutual(Some(&gateway.home.corp));
-    for protocol in [Protocol::Http1, Protocol::Http2] {
-        draft()
-            .through(own.clone(), twin.clone())
-            .over(protocol)
-            .expect_answer()
-            .await;
-    }
-    draft().expect_refusal("proof-missing").await;
-    draft()
-        .through(gateway.mutual(None), twin.clone())
-        .expect_refusal("proof-missing")
-        .await;
-    let other = gateway.mutual(Some(&gateway.home.other_corp));
-    draft()
-        .through(other, twin.clone())
-        .expect_refusal("proof-invalid")
-        .await;
-    let as_dpop = Draft::new(&gateway, "GET", "/orders")
-        .with_token(&corp)
-        .through(own, twin)
-        .with_proof(&corp);
-    as_dpop.expect_refusal("proof-invalid").await;
-}
-
-/// MTLS-05: certificates that came in a header are nobody's.
-#[tokio::test]
-async fn a_certificate_in_a_header_proves_nothing() {
-    let gateway = TestGateway::start().await;
-    let corp = corp(&gateway).await;
-    let certificate = CertificateDer::from_pem_file(&gateway.home.corp.chain).unwrap();
-    let header = format!(":{}:", data_encoding::BASE64.encode(&certificate));
-    Draft::new(&gateway, "GET", "/orders")
-        .header("authorization", &format!("Bearer {}", corp.token))
-        .header("client-cert", &header)
-        .header("x-client-cert", &header)
-        .expect_refusal("proof-missing")
-        .await;
-}
-
-/// DPOP-05: the twin serves the same routes under its own authority, and a proof names it.
-#[tokio::test]
-async fn a_proof_names_the_door_it_goes_through() {
-    let gateway = TestGateway::start().await;
-    let alice = gateway.alice().await;
-    let (twin, authority) = (gateway.mutual(None), gateway.mutual_authority());
-    let there = || Draft::new(&gateway, "GET", "/orders").with_token(&alice);
-    there()
-        .through(twin.clone(), authority.clone())
-        .with_proof(&alice)
-        .expect_answer()
-        .await;
-    there()
-        .with_proof(&alice)
-        .through(twin, authority)
-        .expect_refusal("proof-invalid")
-        .await;
 }

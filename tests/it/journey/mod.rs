@@ -8,6 +8,7 @@ mod attest_signature;
 mod forged;
 mod forward;
 mod happy;
+mod identify_certificate;
 mod identify_proof;
 mod identify_token;
 mod login;

@@ -65,6 +65,13 @@ impl<'g> Draft<'g> {
         self
     }
 
+    /// Through another door after everything is signed.
+    pub(crate) fn then_through(mut self, wire: Wire, authority: String) -> Self {
+        self.wire = wire;
+        self.afterwards(move |sent| sent.authority = authority)
+    }
+
+    /// Over this protocol.
     pub(crate) fn over(mut self, protocol: Protocol) -> Self {
         self.protocol = protocol;
         self

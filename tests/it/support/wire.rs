@@ -106,6 +106,17 @@ impl Wire {
         })
     }
 
+    /// Sends bytes, says that no more will come, and returns everything that comes back.
+    pub(crate) async fn send_and_hang_up(&self, bytes: &[u8]) -> String {
+        let mut stream = self.connect(Protocol::Http1).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = Vec::new();
+        // As below.
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
     /// Sends bytes and returns everything that comes back until the connection ends.
     pub(crate) async fn send_bytes(&self, bytes: &[u8]) -> String {
         let mut stream = self.connect(Protocol::Http1).await.unwrap();
