@@ -15,5 +15,6 @@ mod login;
 mod once;
 mod permit_policies;
 mod permit_transaction;
+mod record;
 mod reload;
 mod start;
