@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod answer;
 pub mod api;
+pub mod audit;
 pub mod base;
 pub mod cli;
 pub mod config;

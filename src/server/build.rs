@@ -17,6 +17,7 @@ use super::schedule;
 use super::upstreams::clusters;
 use crate::admin::{self, Admins};
 use crate::api;
+use crate::audit::Log;
 use crate::base::event::Digest;
 use crate::base::{Clock, Door, Entropy, Event};
 use crate::config::{Config, Deployment};
@@ -49,6 +50,8 @@ pub struct Built {
     pub reloader: Arc<Reloader>,
     /// The services behind the gate, for what runs beside it in this process.
     pub services: Arc<Services>,
+    /// The audit log.
+    pub log: Arc<Log>,
     /// Whether its store is one for development only.
     pub development: bool,
 }
@@ -113,6 +116,7 @@ pub async fn build(
         addresses,
         reloader,
         services,
+        log: opened.log,
         development,
     })
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use crate::audit::Log;
 use crate::base::{Clock, Entropy, Timestamp};
 use crate::config::{Config, StoreUrl};
 use crate::gate::Services;
@@ -32,6 +33,7 @@ const NONCES: usize = 1 << 20;
 pub(super) struct Opened {
     pub(super) services: Arc<Services>,
     pub(super) authorization: Arc<AuthorizationServer>,
+    pub(super) log: Arc<Log>,
     pub(super) development: bool,
 }
 
@@ -56,6 +58,7 @@ pub(super) async fn open(
     db.count_in(metrics.clone());
     let development = db.meta(DEVELOPMENT).await?.is_some();
     let keyring = Arc::new(open_keyring(config, &db, clock, entropy).await?);
+    let log = Arc::new(Log::new(db.clone(), config.server.public_url.host()));
     let pseudonyms = Arc::new(Pseudonyms::open(&db, &keyring, entropy).await?);
     let started_at = first_moment(&db, clock).await?;
     let settings = oauth_settings(config, started_at);
@@ -84,6 +87,7 @@ pub(super) async fn open(
     Ok(Opened {
         services,
         authorization,
+        log,
         development,
     })
 }

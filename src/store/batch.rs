@@ -1,5 +1,7 @@
 //! A batch: statements with guards and the events of what they do, written whole or not at all.
 
+use super::chain::{Recorded, recorded};
+use super::entry::SALT_BYTES;
 use super::row::Value;
 use crate::base::{Entropy, Event, Timestamp};
 
@@ -21,10 +23,17 @@ pub(super) struct Statement {
     pub(super) guard: Guard,
 }
 
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    Run(Statement),
+    /// `None` when the event could not be written down: the batch then fails, for what it does would leave no trace.
+    Record(Option<Recorded>),
+}
+
 /// Statements that happen together.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
-    pub(super) statements: Vec<Statement>,
+    pub(super) steps: Vec<Step>,
 }
 
 impl Batch {
@@ -50,35 +59,33 @@ impl Batch {
         self.add(sql, parameters, Guard::NoRow(guard))
     }
 
-    /// Adds the record of what the batch does. `salt` keeps anyone from guessing an entry from its hash (design 9).
+    /// Adds the record of what the batch does: the next entry of the log (design 9), with a salt of its own.
     pub fn record(&mut self, at: Timestamp, entropy: &dyn Entropy, event: &Event) -> &mut Self {
-        // Serialising an Event cannot fail: its variants hold text, numbers and lists only.
-        let body = serde_json::to_string(event).unwrap_or_default();
-        let salt = entropy.bytes::<32>().to_vec();
-        self.run(
-            "INSERT INTO event (at, body, salt) VALUES ($1, $2, $3)",
-            vec![at.into(), body.into(), salt.into()],
-        )
+        let salt = entropy.bytes::<SALT_BYTES>().to_vec();
+        let body = serde_json::to_string(event).ok();
+        self.steps
+            .push(Step::Record(body.and_then(|body| recorded(at, &body, salt))));
+        self
     }
 
     /// Adds everything of `other` behind what is here.
     pub fn append(&mut self, other: Self) -> &mut Self {
-        self.statements.extend(other.statements);
+        self.steps.extend(other.steps);
         self
     }
 
     /// Whether nothing was added.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.statements.is_empty()
+        self.steps.is_empty()
     }
 
     fn add(&mut self, sql: &'static str, parameters: Vec<Value>, guard: Guard) -> &mut Self {
-        self.statements.push(Statement {
+        self.steps.push(Step::Run(Statement {
             sql,
             parameters,
             guard,
-        });
+        }));
         self
     }
 }

@@ -2,10 +2,11 @@
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
+use tokio::sync::watch;
 
 use super::batch::Batch;
 use super::error::StoreError;
@@ -25,6 +26,8 @@ pub struct Db {
     /// Before the writer, so that the last connection to close is one that may fold the log into the file.
     readers: Readers,
     writer: Writer,
+    /// Why nothing may be changed; absent when all is well.
+    read_only: Arc<OnceLock<Arc<str>>>,
     /// Held as long as the store is open, so that a second gateway on the same file does not even start.
     _lock: Arc<File>,
 }
@@ -59,6 +62,7 @@ impl Db {
         Ok(Self {
             readers: Readers::start(readers)?,
             writer: Writer::start(writer)?,
+            read_only: Arc::default(),
             _lock: Arc::new(lock),
         })
     }
@@ -72,9 +76,30 @@ impl Db {
     ///
     /// # Errors
     /// [`StoreError::Guard`] when a guard did not hold, [`StoreError::Busy`] when too much is waiting,
-    /// [`StoreError::Failed`] when the database or the disk refused. In every case nothing of the batch happened.
+    /// [`StoreError::ReadOnly`] after [`Db::refuse_writes`], [`StoreError::Failed`] when the database or the disk refused.
+    /// In every case nothing of the batch happened.
     pub async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
-        self.writer.commit(batch).await
+        match self.read_only.get() {
+            Some(cause) => Err(StoreError::ReadOnly(Arc::clone(cause))),
+            None => self.writer.commit(batch).await,
+        }
+    }
+
+    /// Refuses every commit from now on, for as long as this store is open. The first cause stays.
+    pub fn refuse_writes(&self, cause: &str) {
+        let _ = self.read_only.set(cause.into());
+    }
+
+    /// Why commits are refused; `None` when they are not.
+    #[must_use]
+    pub fn read_only(&self) -> Option<Arc<str>> {
+        self.read_only.get().cloned()
+    }
+
+    /// The sequence of the last event on disk, 0 before the first; changes with every later one.
+    #[must_use]
+    pub fn last_event(&self) -> watch::Receiver<i64> {
+        self.writer.last_event()
     }
 
     /// The rows that `sql` selects from what is on disk.

@@ -33,6 +33,9 @@ pub enum StoreError {
     /// A row does not hold what this program wrote.
     #[error("the store holds an unexpected value in {0}")]
     Corrupt(&'static str),
+    /// Nothing may be changed, because the log cannot be trusted to continue what was published.
+    #[error("the store is read-only: {0}")]
+    ReadOnly(std::sync::Arc<str>),
     /// The store is being closed, or too much is waiting to be written.
     #[error("the store takes no writes now")]
     Busy,

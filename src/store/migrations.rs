@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _};
 
+use super::chain;
 use super::error::StoreError;
 
 /// DDL texts in order; the position plus one is the schema version. A text that was released never changes.
@@ -11,7 +12,11 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0003_oauth.sql"),
     include_str!("migrations/0004_transaction.sql"),
     include_str!("migrations/0005_admin.sql"),
+    include_str!("migrations/0006_log.sql"),
 ];
+
+/// From this version on events are chained as they are written.
+const CHAINED: i64 = 6;
 
 /// The newest version this program knows.
 pub(super) const NEWEST: i64 = STEPS.len() as i64;
@@ -28,6 +33,9 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let transaction = connection.transaction()?;
     for step in STEPS.iter().skip(usize::try_from(found).unwrap_or(0)) {
         transaction.execute_batch(&for_sqlite(step))?;
+    }
+    if found < CHAINED {
+        chain::adopt(&transaction)?;
     }
     transaction.execute("DELETE FROM schema_version", [])?;
     transaction.execute("INSERT INTO schema_version (version) VALUES (?1)", [NEWEST])?;

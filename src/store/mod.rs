@@ -3,6 +3,7 @@
 //! * [`Db`] is the handle; [`Batch`] collects guarded statements and audit events; [`group_commit`] makes many batches
 //!   durable with one flush; [`migrations`] brings a store to this program's version and refuses a newer one; [`inspect()`] looks
 //!   at a store and changes nothing;
+//! * every event is an [`Entry`] of the audit log, chained to the one before it by the writer;
 //! * [`ephemeral`] holds what may be lost with the process: nonces, challenges, counters of short life.
 //!
 //! One SQL text serves every database: parameters are `$1`, `$2`, …; values are integers, text and bytes; no statement
@@ -10,7 +11,9 @@
 
 mod batch;
 mod bind;
+mod chain;
 mod db;
+mod entry;
 pub mod ephemeral;
 mod error;
 mod group_commit;
@@ -24,6 +27,7 @@ mod threads;
 
 pub use batch::{Batch, Guard};
 pub use db::Db;
+pub use entry::{Entry, EntryError};
 pub use ephemeral::Ephemeral;
 pub use error::StoreError;
 pub use inspect::{Inspection, inspect};

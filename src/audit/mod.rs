@@ -1,0 +1,21 @@
+//! The audit log: what the gateway says happened, in a form that anyone can check and nobody can change unseen.
+//!
+//! Events are written in the transaction of their effect and chained there (`store::Entry`). From then on:
+//!
+//! * [`Sequencer`] takes committed entries in order into the Merkle tree, by compare-and-set on size, root and lease, and
+//!   signs only a root that is committed (RFC 6962; C2SP `tlog-tiles`, `tlog-checkpoint`);
+//! * [`Log`] is what everyone else reads: the signed checkpoint, entries, proofs, tiles as they are stored;
+//! * [`Anchor`] is a file outside the store that remembers what was published, so that a store which was put back or
+//!   replaced is found at start;
+//! * [`Refusals`] counts refusals of callers who are nobody yet, in bounded memory.
+//!
+//! Standards: RFC 6962, RFC 8785, C2SP as above (TLOG-01 to TLOG-13), PCI DSS 10.2 to 10.5 (PCI-13 to PCI-16), ASVS 16
+//! (ASVS-09). It must never be in the way of a request, sign two trees that do not continue each other, or hold personal
+//! data.
+
+mod keys;
+mod log;
+mod records;
+
+pub use keys::{log_keys, origin_key};
+pub use log::{Leaf, Log, LogError, Published};
