@@ -13,9 +13,13 @@
 //! (ASVS-09). It must never be in the way of a request, sign two trees that do not continue each other, or hold personal
 //! data.
 
+mod anchor;
 mod keys;
 mod log;
 mod records;
+mod sequencer;
 
+pub use anchor::{Anchor, AnchorFault};
 pub use keys::{log_keys, origin_key};
 pub use log::{Leaf, Log, LogError, Published};
+pub use sequencer::{Sequencer, SequencerError};

@@ -55,6 +55,14 @@ pub(super) fn take_over(batch: &mut Batch) {
     );
 }
 
+/// Keeps a fact about the store itself.
+pub(super) fn set_fact(batch: &mut Batch, name: &'static str, value: &str) {
+    batch.run(
+        "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        vec![name.into(), value.into()],
+    );
+}
+
 /// The compare-and-set: from the head that was read to a larger one.
 pub(super) fn grow(batch: &mut Batch, from: &Head, size: u64, root: &Hash) {
     batch.one_row(

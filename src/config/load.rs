@@ -12,6 +12,7 @@ use super::dpop::{self, Dpop};
 use super::fault::{Fault, Faults, Warning};
 use super::identity::{self, Identity};
 use super::keys::{self, Keys};
+use super::log::{self, Log};
 use super::outbound::{self, Outbound};
 use super::policy::{self, Policy};
 use super::proxy::{self, Proxy};
@@ -25,7 +26,7 @@ use super::telemetry::{self, Telemetry};
 use super::tls::{self, Tls};
 use super::upstream::{self, Upstream};
 use super::value::Complaint;
-use super::{log, route};
+use super::route;
 
 /// What the configuration file means. One that exists has no fault; what a file's meaning hangs on outside of it
 /// (whether the store is a development one) is asked with `unfit_for`.
@@ -57,6 +58,8 @@ pub struct Config {
     pub outbound: Outbound,
     /// `[admin]`.
     pub admin: Admin,
+    /// `[log]`.
+    pub log: Log,
     /// `[telemetry]`.
     pub telemetry: Telemetry,
     /// `[[upstream]]`, in the order of the file.
@@ -220,9 +223,7 @@ fn read(root: &Section<'_>, source: &Path) -> Option<Config> {
     let telemetry = root
         .section("telemetry")
         .and_then(|section| telemetry::read(&section));
-    if let Some(section) = root.section("log") {
-        log::read(&section);
-    }
+    let log = root.section("log").map(|section| log::read(&section));
     let upstreams = read_upstreams(root);
     let host = server.as_ref().map(|server| server.public_url.authority());
     let routes = read_routes(root, host, upstreams.as_deref());
@@ -243,6 +244,7 @@ fn read(root: &Section<'_>, source: &Path) -> Option<Config> {
         identity: identity?,
         outbound: outbound?,
         admin: admin?,
+        log: log?,
         telemetry: telemetry?,
         upstreams: upstreams?,
         routes: routes?,

@@ -1,8 +1,17 @@
 //! `[log]`: what keeps the audit log honest from outside.
 
+use std::path::PathBuf;
+
 use super::section::Section;
 use super::shape::{Key, Kind, Shape};
 use super::value;
+
+/// What keeps the audit log honest from outside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    /// The file outside the store that holds the last published checkpoint.
+    pub anchor: Option<PathBuf>,
+}
 
 pub(super) const SHAPE: Shape = Shape {
     name: "log",
@@ -23,14 +32,14 @@ pub(super) const SHAPE: Shape = Shape {
     sections: &[],
 };
 
-pub(super) fn read(section: &Section<'_>) {
-    if section.optional("anchor", value::path).is_some() {
-        section.refuse_unsupported("anchor", "an anchor of the log");
-    }
+pub(super) fn read(section: &Section<'_>) -> Log {
     if section
         .list("witnesses", value::text)
         .is_some_and(|keys| !keys.is_empty())
     {
         section.refuse_unsupported("witnesses", "witnessing of the log");
+    }
+    Log {
+        anchor: section.optional("anchor", value::path),
     }
 }

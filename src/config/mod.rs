@@ -52,6 +52,7 @@ pub use fault::{Fault, Faults, Position, Warning};
 pub use identity::{Identity, Password};
 pub use keys::Keys;
 pub use load::{Config, Deployment, load};
+pub use log::Log;
 pub use outbound::Outbound;
 pub use path_pattern::PathPattern;
 pub use policy::Policy;

@@ -34,6 +34,7 @@ impl Config {
             ("dpop.nonce", self.dpop != new.dpop),
             ("identity", self.identity != new.identity),
             ("defense", self.defense != new.defense),
+            ("log.anchor", self.log != new.log),
             ("telemetry.level", self.telemetry.level != new.telemetry.level),
             ("telemetry.format", self.telemetry.format != new.telemetry.format),
         ]

@@ -17,7 +17,7 @@ use super::schedule;
 use super::upstreams::clusters;
 use crate::admin::{self, Admins};
 use crate::api;
-use crate::audit::Log;
+use crate::audit::{Log, Sequencer};
 use crate::base::event::Digest;
 use crate::base::{Clock, Door, Entropy, Event};
 use crate::config::{Config, Deployment};
@@ -95,10 +95,11 @@ pub async fn build(
     });
     let jobs = Jobs::new(metrics.clone());
     schedule::start(&jobs, &services, &gate, &opened.authorization);
+    schedule::sequence(&jobs, &opened.sequencer);
     if development {
         schedule::follow_policies(&jobs, &reloader);
     }
-    let health = Arc::new(Health::new(checks(&services), development));
+    let health = Arc::new(Health::new(checks(&services, opened.sequencer), development));
     let drain = Drain::default();
     let edge = Edge::new(limits(&config), drain, clock, entropy, metrics.clone());
     let (listeners, addresses) = bind(&config, &doors)?;
@@ -220,7 +221,11 @@ fn admin_front(
     })
 }
 
+/// A read-only gateway starts without leaving a trace: there is nowhere to leave one.
 async fn record_start(services: &Services, snapshot: &Snapshot) -> Result<(), StartError> {
+    if services.db.read_only().is_some() {
+        return Ok(());
+    }
     let event = Event::Started {
         policy_version: snapshot.policy().version().to_owned(),
         charter: Digest::new(&snapshot.config().charter().sha256()),
@@ -242,11 +247,27 @@ fn limits(config: &Config) -> Limits {
 }
 
 /// What `/readyz` looks at.
-fn checks(services: &Arc<Services>) -> Vec<Arc<dyn Check>> {
+fn checks(services: &Arc<Services>, sequencer: Arc<Sequencer>) -> Vec<Arc<dyn Check>> {
     vec![
         Arc::new(StoreCheck(Arc::clone(services))),
         Arc::new(KeyringCheck(Arc::clone(services))),
+        Arc::new(LogCheck(Arc::clone(services), sequencer)),
     ]
+}
+
+/// Whether the log may grow, and does.
+struct LogCheck(Arc<Services>, Arc<Sequencer>);
+
+impl Check for LogCheck {
+    fn name(&self) -> &'static str {
+        "log"
+    }
+
+    fn run(&self) -> std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
+        let read_only = self.0.db.read_only().map(|cause| format!("read-only: {cause}"));
+        let fault = read_only.or_else(|| self.1.fault());
+        Box::pin(std::future::ready(fault.map_or(Ok(()), Err)))
+    }
 }
 
 struct StoreCheck(Arc<Services>);

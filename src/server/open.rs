@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::audit::Log;
+use crate::audit::{Anchor, AnchorFault, Log, LogError, Sequencer};
 use crate::base::{Clock, Entropy, Timestamp};
 use crate::config::{Config, StoreUrl};
 use crate::gate::Services;
@@ -34,6 +34,7 @@ pub(super) struct Opened {
     pub(super) services: Arc<Services>,
     pub(super) authorization: Arc<AuthorizationServer>,
     pub(super) log: Arc<Log>,
+    pub(super) sequencer: Arc<Sequencer>,
     pub(super) development: bool,
 }
 
@@ -59,6 +60,8 @@ pub(super) async fn open(
     let development = db.meta(DEVELOPMENT).await?.is_some();
     let keyring = Arc::new(open_keyring(config, &db, clock, entropy).await?);
     let log = Arc::new(Log::new(db.clone(), config.server.public_url.host()));
+    let anchor = config.log.anchor.clone().map(Anchor::new);
+    compare_with_anchor(anchor.as_ref(), &db, &log, &keyring).await?;
     let pseudonyms = Arc::new(Pseudonyms::open(&db, &keyring, entropy).await?);
     let started_at = first_moment(&db, clock).await?;
     let settings = oauth_settings(config, started_at);
@@ -84,12 +87,43 @@ pub(super) async fn open(
         identity_settings(config),
         policies,
     )?);
+    let sequencer = Sequencer::new(
+        services.db.clone(),
+        Arc::clone(&log),
+        Arc::clone(&services.keyring),
+        anchor,
+    );
     Ok(Opened {
         services,
         authorization,
+        sequencer: Arc::new(sequencer),
         log,
         development,
     })
+}
+
+/// A store that does not continue what was published is read, but not written.
+async fn compare_with_anchor(
+    anchor: Option<&Anchor>,
+    db: &Db,
+    log: &Log,
+    keyring: &Keyring,
+) -> Result<(), StartError> {
+    let Some(anchor) = anchor else {
+        tracing::warn!(
+            "the log is unanchored: an older copy of the store would not be noticed; name a file elsewhere in [log] anchor"
+        );
+        return Ok(());
+    };
+    match anchor.check(db, log, &keyring.current()).await {
+        Ok(()) => Ok(()),
+        Err(AnchorFault::Log(LogError::Store(error))) => Err(error.into()),
+        Err(fault) => {
+            tracing::error!(%fault, "the gateway is read-only: its log does not continue what was published");
+            db.refuse_writes(&fault.to_string());
+            Ok(())
+        }
+    }
 }
 
 fn authorization_server(
@@ -155,6 +189,9 @@ pub async fn open_keyring(
 async fn first_moment(db: &Db, clock: &Arc<dyn Clock>) -> Result<Timestamp, StartError> {
     let now = clock.now();
     let served_before = db.meta("served").await?.is_some();
+    if db.read_only().is_some() {
+        return Ok(Timestamp::from_seconds(now.seconds() + 1));
+    }
     let mut batch = Batch::new();
     batch.run(
         "INSERT INTO meta (name, value) VALUES ('served', '1') ON CONFLICT (name) DO NOTHING",

@@ -6,12 +6,15 @@ use std::time::{Duration, SystemTime};
 
 use super::jobs::Jobs;
 use super::reload::Reloader;
+use crate::audit::Sequencer;
 use crate::gate::{Gate, Services};
 use crate::oauth::AuthorizationServer;
 use crate::store::{Batch, StoreError};
 
 /// Keys, revocations and clients are followed this closely (design 7: within one second everywhere).
 const EVERY_SECOND: Duration = Duration::from_secs(1);
+/// A checkpoint stands at most 200 ms after what it covers (design 9). A turn without news compares two numbers in memory.
+const SEQUENCING: Duration = Duration::from_millis(100);
 const EVERY_MINUTE: Duration = Duration::from_secs(60);
 
 /// Starts the jobs of a gateway.
@@ -68,6 +71,15 @@ async fn forget_used_nonces(services: &Services) -> Result<(), StoreError> {
         vec![services.clock.now().into()],
     );
     services.db.commit(batch).await
+}
+
+/// Lets the log grow beside the requests.
+pub(super) fn sequence(jobs: &Jobs, sequencer: &Arc<Sequencer>) {
+    let sequencer = Arc::clone(sequencer);
+    jobs.every("sequencer", SEQUENCING, move || {
+        let sequencer = Arc::clone(&sequencer);
+        async move { sequencer.run().await }
+    });
 }
 
 /// A gateway on a development store follows its policy folder by itself; any other waits to be told.

@@ -68,7 +68,7 @@ const CASES: &[Case] = &[
     ("file:master.key", "systemd:../../etc/passwd", "kek", "keys.kek", &["reference, never as its value"]),
     ("kek = \"file:master.key\"", "period = \"80d\"", "[keys]", "keys.kek", &["missing", "[keys]"]),
     ("kek =", "period = \"800d\"\nkek =", "period", "keys.period", &["out of range", "730d"]),
-    ("[keys]", "[log]\nanchor = \"anchor\"\n[keys]", "anchor", "log.anchor", &["not supported by this version"]),
+    ("[keys]", "[log]\nanchor = 7\n[keys]", "anchor", "log.anchor", &["text"]),
     ("[keys]", "[log]\nwitnesses = [\"w+1+a\"]\n[keys]", "witnesses", "log.witnesses", &["not supported by this version"]),
     ("[keys]", "[outbound]\nallow = [\"keys.example.com\"]\n[keys]", "allow", "outbound.allow", &["not supported by this version"]),
     ("[keys]", "[outbound]\nallow = [\"a/b\"]\n[keys]", "allow", "outbound.allow[0]", &["no host"]),
