@@ -6,10 +6,12 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
 
+use super::audit::Readers;
 use super::guard::{guard, nothing_here};
 use super::needs::{Authorize, Reload, Running, action};
 use super::records::Admins;
-use super::{gateway, keys};
+use super::{audit, gateway, keys};
+use crate::audit::Log;
 use crate::base::{AdminName, Clock, Entropy, Event, Fault, Timestamp};
 use crate::keys::Keyring;
 use crate::store::{Batch, Db};
@@ -22,6 +24,10 @@ pub struct Services {
     pub admins: Admins,
     /// The keys.
     pub keyring: Arc<Keyring>,
+    /// The audit log.
+    pub log: Arc<Log>,
+    /// Who was recorded as reading it.
+    pub readers: Readers,
     /// Who decides what an admin may do.
     pub authorize: Arc<dyn Authorize>,
     /// Who knows what is in force.
@@ -64,6 +70,22 @@ pub fn router(services: Services) -> Router {
         .route(
             "/admin/v1/keys/revoke",
             route(action::KEYS_REVOKE, post(keys::revoke)),
+        )
+        .route(
+            "/admin/v1/audit/events",
+            route(action::AUDIT_READ, get(audit::events)),
+        )
+        .route(
+            "/admin/v1/audit/status",
+            route(action::AUDIT_READ, get(audit::status)),
+        )
+        .route(
+            "/admin/v1/audit/proof",
+            route(action::AUDIT_READ, get(audit::proof)),
+        )
+        .route(
+            "/admin/v1/log/{*path}",
+            route(action::AUDIT_READ, get(audit::resource)),
         )
         .fallback(nothing_here)
         .with_state(services)

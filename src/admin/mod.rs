@@ -3,12 +3,14 @@
 //! * [`api`] is the table of paths; every path stands behind [`guard`], which finds the admin, asks the policies, and
 //!   records what was done and what was refused (PCI DSS 10.2.1, 10.2.2);
 //! * [`keys`] lists, rotates and revokes keys (design 8); [`gateway`] shows what is in force and reloads it;
+//!   [`audit`] reads the log (PCI DSS 10.3.1);
 //! * [`records`] are the registered admins; [`needs`] is what this door asks of the rest of the gateway.
 //!
 //! It must never act for a certificate that is not registered, decide by itself what a role may do, or do anything that
 //! leaves no event.
 
 mod api;
+mod audit;
 mod gateway;
 mod guard;
 mod keys;
@@ -19,5 +21,6 @@ mod records;
 mod tests;
 
 pub use api::{Services, router};
+pub use audit::Readers;
 pub use needs::{AdminFacts, Authorize, InForce, Reload, ReloadReport, Running, action};
 pub use records::{Admin, Admins, CONFLICT, NewAdmin, add_to_batch};

@@ -20,6 +20,8 @@ pub mod action {
     pub const KEYS_ROTATE: &str = "keys_rotate";
     /// Mark a key compromised.
     pub const KEYS_REVOKE: &str = "keys_revoke";
+    /// Read the audit log.
+    pub const AUDIT_READ: &str = "audit_read";
     /// See which policies are in force.
     pub const POLICY_LIST: &str = "policy_list";
 }

@@ -106,6 +106,8 @@ async fn world_of(permitted: &'static [&'static str]) -> World {
         db: db.clone(),
         admins: Admins::new(db.clone()),
         keyring: keyring.clone(),
+        log: Arc::new(crate::audit::Log::new(db.clone(), "gate.example", false)),
+        readers: Readers::default(),
         authorize: Arc::new(Roles(permitted)),
         running: gateway.clone(),
         reload: gateway.clone(),

@@ -29,7 +29,9 @@ pub struct Anchor {
 #[derive(Debug, thiserror::Error)]
 pub enum AnchorFault {
     /// The file cannot be read.
-    #[error("the anchor {path} cannot be read ({cause}); make it readable for the gateway and start it again")]
+    #[error(
+        "the anchor {path} cannot be read ({cause}); make it readable for the gateway and start it again"
+    )]
     Unreadable {
         /// Which file.
         path: String,

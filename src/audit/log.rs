@@ -9,6 +9,7 @@ use countersign_tlog::{
 use tokio::sync::watch;
 
 use super::records::{self, EventRow};
+use super::search::{Found, Search};
 use crate::base::TransactionId;
 use crate::store::{Db, Entry, StoreError};
 
@@ -60,16 +61,18 @@ impl From<LogError> for crate::base::Fault {
 pub struct Log {
     db: Db,
     origin: Arc<str>,
+    anchored: bool,
     published: watch::Sender<Option<Arc<Published>>>,
 }
 
 impl Log {
-    /// The log in `db`, called `origin`. Nothing is published before a [`super::Sequencer`] says so.
+    /// The log in `db`, called `origin`, with or without an anchor outside the store. Nothing is published before a [`super::Sequencer`] says so.
     #[must_use]
-    pub fn new(db: Db, origin: &str) -> Self {
+    pub fn new(db: Db, origin: &str, anchored: bool) -> Self {
         Self {
             db,
             origin: origin.into(),
+            anchored,
             published: watch::Sender::new(None),
         }
     }
@@ -78,6 +81,18 @@ impl Log {
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// Whether a file outside the store remembers what was published.
+    #[must_use]
+    pub const fn is_anchored(&self) -> bool {
+        self.anchored
+    }
+
+    /// The sequence of the last event there is, 0 before the first.
+    #[must_use]
+    pub fn last_sequence(&self) -> i64 {
+        *self.db.last_event().borrow()
     }
 
     /// The latest published checkpoint; `None` before the first.
@@ -118,6 +133,14 @@ impl Log {
     pub async fn find_by_transaction(&self, transaction: &TransactionId) -> Result<Vec<Leaf>, LogError> {
         let rows = records::events_of(&self.db, transaction.as_str()).await?;
         rows.into_iter().map(leaf).collect()
+    }
+
+    /// Entries that fit, from a place on, in order. It looks at a stretch of the log and says where to go on.
+    ///
+    /// # Errors
+    /// As [`Log::leaf_of`].
+    pub async fn search(&self, search: &Search) -> Result<Found, LogError> {
+        search.run(&self.db, self.last_sequence()).await
     }
 
     /// The proof that the entry at `index` is in the tree of `checkpoint` (RFC 6962, section 2.1.1).

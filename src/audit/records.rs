@@ -174,6 +174,19 @@ pub(super) async fn events_of(db: &Db, transaction: &str) -> Result<Vec<EventRow
     rows.iter().map(event).collect()
 }
 
+/// The events that fit, as [`super::Search`] numbers its parameters.
+pub(super) async fn search(db: &Db, parameters: Vec<Value>) -> Result<Vec<EventRow>, StoreError> {
+    const SQL: &str = "SELECT e.sequence, e.at, e.body, e.salt, e.hash, p.hash
+        FROM event e LEFT JOIN event p ON p.sequence = e.sequence - 1
+        WHERE e.sequence > $1 AND e.sequence <= $2 AND e.at >= $3 AND e.at < $4
+          AND ($5 IS NULL OR e.txn = $5)
+          AND ($6 IS NULL OR e.body LIKE $6 ESCAPE '\\')
+          AND ($7 IS NULL OR e.body LIKE $7 ESCAPE '\\')
+          AND ($8 IS NULL OR e.body LIKE $8 ESCAPE '\\')
+        ORDER BY e.sequence LIMIT $9";
+    db.query(SQL, parameters).await?.iter().map(event).collect()
+}
+
 fn event(row: &Row) -> Result<EventRow, StoreError> {
     let sequence = row.integer(0)?;
     let previous = match row.optional_bytes(5)? {

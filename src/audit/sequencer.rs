@@ -126,10 +126,7 @@ impl Sequencer {
     /// What went wrong with the last step.
     #[must_use]
     pub fn fault(&self) -> Option<String> {
-        self.fault
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn catch_up(&self) -> Result<(), SequencerError> {
@@ -254,7 +251,9 @@ impl Sequencer {
         };
         let damaged = || LogError::Damaged(format!("the bundle of entry {last} is not the one in the tree"));
         let width = u64::from(countersign_tlog::tile::FULL_WIDTH);
-        let stored = records::bundle(&self.db, last / width).await?.ok_or_else(damaged)?;
+        let stored = records::bundle(&self.db, last / width)
+            .await?
+            .ok_or_else(damaged)?;
         let tile = TileId::in_tree(0, last / width, head.size).ok_or_else(damaged)?;
         let tile = records::tile(&self.db, tile).await?.ok_or_else(damaged)?;
         let leaves = stored.leaf_hashes();
@@ -325,7 +324,10 @@ impl Sequencer {
 
     /// The checkpoint of this very head, when it was signed before by a key that still counts.
     fn kept(&self, head: &Head) -> Option<Note> {
-        let text = head.checkpoint.as_ref().filter(|_| head.checkpoint_size == head.size)?;
+        let text = head
+            .checkpoint
+            .as_ref()
+            .filter(|_| head.checkpoint_size == head.size)?;
         let note = Note::parse(text.as_bytes()).ok()?;
         let origin = self.log.origin();
         let keys = log_keys(origin, &self.keyring.current());

@@ -16,6 +16,7 @@ use super::log::{self, Log};
 use super::outbound::{self, Outbound};
 use super::policy::{self, Policy};
 use super::proxy::{self, Proxy};
+use super::route;
 use super::route::Route;
 use super::routes::{self, Routes};
 use super::section::{Report, Section, Weight};
@@ -26,7 +27,6 @@ use super::telemetry::{self, Telemetry};
 use super::tls::{self, Tls};
 use super::upstream::{self, Upstream};
 use super::value::Complaint;
-use super::route;
 
 /// What the configuration file means. One that exists has no fault; what a file's meaning hangs on outside of it
 /// (whether the store is a development one) is asked with `unfit_for`.

@@ -46,8 +46,10 @@ impl Pseudonyms {
         keyring: &Arc<Keyring>,
         entropy: &Arc<dyn Entropy>,
     ) -> Result<Self, VaultError> {
+        let there = db.query("SELECT name FROM pseudonym_key", Vec::new()).await?;
+        let is_there = |name: &str| there.iter().any(|row| row.text(0).is_ok_and(|text| text == name));
         let mut batch = Batch::new();
-        for name in NAMES {
+        for name in NAMES.into_iter().filter(|name| !is_there(name)) {
             let fresh = Zeroizing::new(entropy.bytes::<32>());
             let sealed = keyring
                 .current()
@@ -57,7 +59,9 @@ impl Pseudonyms {
                 vec![name.into(), sealed.into()],
             );
         }
-        db.commit(batch).await?;
+        if !batch.is_empty() {
+            db.commit(batch).await?;
+        }
         let mut keys = HashMap::new();
         for row in db
             .query("SELECT name, sealed FROM pseudonym_key", Vec::new())

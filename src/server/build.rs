@@ -83,7 +83,10 @@ pub async fn build(
     let config = Arc::new(config);
     let snapshot = Snapshot::new(Arc::clone(&config), policy, services.keyring.current(), upstreams)?;
     record_start(&services, &snapshot).await?;
-    let own = OwnResources::new(api::oauth::router(Arc::clone(&opened.authorization)));
+    let own = OwnResources::new(
+        api::oauth::router(Arc::clone(&opened.authorization))
+            .merge(api::log::router(Arc::clone(&opened.log))),
+    );
     let gate = Arc::new(Gate::new(Arc::clone(&services), snapshot, Arc::new(own)));
     let reloader = Arc::new(Reloader {
         path: config.source.clone(),
@@ -103,7 +106,7 @@ pub async fn build(
     let drain = Drain::default();
     let edge = Edge::new(limits(&config), drain, clock, entropy, metrics.clone());
     let (listeners, addresses) = bind(&config, &doors)?;
-    let admin = admin_front(&services, &gate, &reloader, development);
+    let admin = admin_front(&opened.log, &services, &gate, &reloader, development);
     let gateway = Gateway {
         doors: open_doors(doors, listeners.doors, gate, admin),
         operations: Some((listeners.operations, operations(metrics, Arc::clone(&health)))),
@@ -191,6 +194,7 @@ fn open_doors(
 }
 
 fn admin_front(
+    log: &Arc<Log>,
     services: &Arc<Services>,
     gate: &Arc<Gate>,
     reloader: &Arc<Reloader>,
@@ -201,6 +205,8 @@ fn admin_front(
         db: services.db.clone(),
         admins: Admins::new(services.db.clone()),
         keyring: Arc::clone(&services.keyring),
+        log: Arc::clone(log),
+        readers: admin::Readers::default(),
         authorize: Arc::new(PolicyAuthority {
             gate: Arc::clone(gate),
             clock: Arc::clone(&clock),

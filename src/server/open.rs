@@ -59,7 +59,11 @@ pub(super) async fn open(
     db.count_in(metrics.clone());
     let development = db.meta(DEVELOPMENT).await?.is_some();
     let keyring = Arc::new(open_keyring(config, &db, clock, entropy).await?);
-    let log = Arc::new(Log::new(db.clone(), config.server.public_url.host()));
+    let log = Arc::new(Log::new(
+        db.clone(),
+        config.server.public_url.host(),
+        config.log.anchor.is_some(),
+    ));
     let anchor = config.log.anchor.clone().map(Anchor::new);
     compare_with_anchor(anchor.as_ref(), &db, &log, &keyring).await?;
     let pseudonyms = Arc::new(Pseudonyms::open(&db, &keyring, entropy).await?);
