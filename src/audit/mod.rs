@@ -17,11 +17,13 @@ mod anchor;
 mod keys;
 mod log;
 mod records;
+mod refusals;
 mod search;
 mod sequencer;
 
 pub use anchor::{Anchor, AnchorFault};
 pub use keys::{log_keys, origin_key};
 pub use log::{Leaf, Log, LogError, Published};
+pub use refusals::{Refusals, SourcePrefix};
 pub use search::{Found, Search};
 pub use sequencer::{Sequencer, SequencerError};

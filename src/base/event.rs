@@ -21,6 +21,19 @@ impl Digest {
     }
 }
 
+/// How often callers from one network were refused for one reason.
+#[derive(Clone, Debug, Serialize)]
+pub struct RefusalCount {
+    /// A keyed pseudonym of the network; absent for what came when too many were counted at once.
+    pub source: Option<String>,
+    /// Why: the code of the refusal.
+    pub code: &'static str,
+    /// On which route; absent when it was none.
+    pub route: Option<RouteName>,
+    /// How often.
+    pub count: u64,
+}
+
 /// What happened. The name of the variant in kebab case is the member `kind`.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -135,6 +148,15 @@ pub enum Event {
         code: &'static str,
         /// The policies that decided, when it was their decision.
         policy_version: Option<String>,
+    },
+    /// Callers who were not identified were refused in one second.
+    RefusalsCounted {
+        /// Which second, since 1970.
+        second: i64,
+        /// The counts, the largest first.
+        counts: Vec<RefusalCount>,
+        /// How many more refusals there were than `counts` tells.
+        beyond: u64,
     },
     /// A key changed its state.
     KeyChanged {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::audit::{Anchor, AnchorFault, Log, LogError, Sequencer};
+use crate::audit::{Anchor, AnchorFault, Log, LogError, Refusals, Sequencer};
 use crate::base::{Clock, Entropy, Timestamp};
 use crate::config::{Config, StoreUrl};
 use crate::gate::Services;
@@ -35,6 +35,7 @@ pub(super) struct Opened {
     pub(super) authorization: Arc<AuthorizationServer>,
     pub(super) log: Arc<Log>,
     pub(super) sequencer: Arc<Sequencer>,
+    pub(super) refusals: Arc<Refusals>,
     pub(super) development: bool,
 }
 
@@ -98,9 +99,10 @@ pub(super) async fn open(
         anchor,
     );
     Ok(Opened {
-        services,
         authorization,
         sequencer: Arc::new(sequencer),
+        refusals: Arc::new(Refusals::new(Arc::clone(&services.pseudonyms))),
+        services,
         log,
         development,
     })

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::jobs::Jobs;
 use super::reload::Reloader;
-use crate::audit::Sequencer;
+use crate::audit::{Refusals, Sequencer};
 use crate::gate::{Gate, Services};
 use crate::oauth::AuthorizationServer;
 use crate::store::{Batch, StoreError};
@@ -79,6 +79,18 @@ pub(super) fn sequence(jobs: &Jobs, sequencer: &Arc<Sequencer>) {
     jobs.every("sequencer", SEQUENCING, move || {
         let sequencer = Arc::clone(&sequencer);
         async move { sequencer.run().await }
+    });
+}
+
+/// Writes the counts of refused strangers down, second by second.
+pub(super) fn count_refusals(jobs: &Jobs, services: &Arc<Services>, refusals: &Arc<Refusals>) {
+    let (services, refusals) = (Arc::clone(services), Arc::clone(refusals));
+    jobs.every("refusals", EVERY_SECOND, move || {
+        let (services, refusals) = (Arc::clone(&services), Arc::clone(&refusals));
+        async move {
+            let now = services.clock.now();
+            refusals.flush(&services.db, &*services.entropy, now).await
+        }
     });
 }
 
