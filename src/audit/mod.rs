@@ -20,6 +20,7 @@ mod records;
 mod refusals;
 mod search;
 mod sequencer;
+pub mod verify;
 
 pub use anchor::{Anchor, AnchorFault};
 pub use keys::{log_keys, origin_key};

@@ -109,7 +109,7 @@ fn schema_of(path: &Path, failed: impl Fn(String) -> StoreError) -> Result<i64, 
 
 /// Opens for reading. A store at rest has no log beside it, and SQLite would make one even to read; told that nothing
 /// changes meanwhile (sqlite.org/uri.html, `immutable`), it does not.
-fn open_quietly(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn open_quietly(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");

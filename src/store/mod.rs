@@ -2,7 +2,7 @@
 //!
 //! * [`Db`] is the handle; [`Batch`] collects guarded statements and audit events; [`group_commit`] makes many batches
 //!   durable with one flush; [`migrations`] brings a store to this program's version and refuses a newer one; [`inspect()`] looks
-//!   at a store and changes nothing;
+//!   at a store and changes nothing; [`StoreCopy`] reads one that is examined;
 //! * every event is an [`Entry`] of the audit log, chained to the one before it by the writer;
 //! * [`ephemeral`] holds what may be lost with the process: nonces, challenges, counters of short life.
 //!
@@ -12,6 +12,7 @@
 mod batch;
 mod bind;
 mod chain;
+mod copy;
 mod db;
 mod entry;
 pub mod ephemeral;
@@ -26,6 +27,7 @@ mod tests;
 mod threads;
 
 pub use batch::{Batch, Guard};
+pub use copy::StoreCopy;
 pub use db::Db;
 pub use entry::{Entry, EntryError};
 pub use ephemeral::Ephemeral;

@@ -67,7 +67,11 @@ fn answer_all(connection: &Connection, waiting: &Mutex<Receiver<Query>>) {
     }
 }
 
-fn select(connection: &Connection, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, StoreError> {
+pub(super) fn select(
+    connection: &Connection,
+    sql: &str,
+    parameters: &[Value],
+) -> Result<Vec<Row>, StoreError> {
     let mut prepared = connection.prepare_cached(sql)?;
     let columns = prepared.column_count();
     bind(&mut prepared, parameters)?;
