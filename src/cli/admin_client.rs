@@ -23,8 +23,8 @@ use crate::config::{self, PublicUrl};
 
 /// How long one call may take, connecting included.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// Largest answer read, in bytes: a key list of decades fits.
-const ANSWER_BYTES: usize = 4 * 1024 * 1024;
+/// Largest answer read, in bytes: a full bundle of the longest log entries fits.
+const ANSWER_BYTES: usize = 20 * 1024 * 1024;
 
 /// Where the gateway is and who calls.
 #[derive(Args, Debug)]
@@ -134,25 +134,52 @@ impl AdminClient {
         self.call(Method::POST, path, order.to_string().into()).await
     }
 
+    /// The bytes that the gateway serves at `path`.
+    ///
+    /// # Errors
+    /// As [`AdminClient::get`].
+    pub async fn get_bytes(&self, path: &str) -> Result<Vec<u8>, ClientError> {
+        let (status, answer) = self.answer(Method::GET, path, Bytes::new()).await?;
+        if status.is_success() {
+            return Ok(answer.to_vec());
+        }
+        Err(refused(self.document(status, &answer)?))
+    }
+
     async fn call(&self, method: Method, path: &str, body: Bytes) -> Result<Value, ClientError> {
-        let unreachable = |cause: String| ClientError::Unreachable {
-            url: self.url.as_str().to_owned(),
-            cause,
-        };
-        let exchange = self.exchange(method, path, body);
-        let (status, answer) = tokio::time::timeout(DEADLINE, exchange)
-            .await
-            .map_err(|_| unreachable(format!("no answer within {} s", DEADLINE.as_secs())))?
-            .map_err(|error| unreachable(innermost(&*error)))?;
-        let answer: Value = serde_json::from_slice(&answer).map_err(|_| {
-            unreachable(format!(
-                "the answer ({status}) is not JSON; is this the admin listener?"
-            ))
-        })?;
+        let (status, answer) = self.answer(method, path, body).await?;
+        let answer = self.document(status, &answer)?;
         if status.is_success() {
             Ok(answer)
         } else {
             Err(refused(answer))
+        }
+    }
+
+    async fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes), ClientError> {
+        tokio::time::timeout(DEADLINE, self.exchange(method, path, body))
+            .await
+            .map_err(|_| self.unreachable(format!("no answer within {} s", DEADLINE.as_secs())))?
+            .map_err(|error| self.unreachable(innermost(&*error)))
+    }
+
+    fn document(&self, status: StatusCode, answer: &[u8]) -> Result<Value, ClientError> {
+        serde_json::from_slice(answer).map_err(|_| {
+            self.unreachable(format!(
+                "the answer ({status}) is not JSON; is this the admin listener?"
+            ))
+        })
+    }
+
+    fn unreachable(&self, cause: String) -> ClientError {
+        ClientError::Unreachable {
+            url: self.url.as_str().to_owned(),
+            cause,
         }
     }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::console::{CliError, Console};
-use super::{certs, check, demo, init, keys, login, pay, policy, seed, serve};
+use super::{audit, certs, check, demo, init, keys, login, pay, policy, seed, serve};
 use crate::base::{Clock as _, SystemClock, SystemEntropy};
 
 /// A payment authentication gateway: lets a request pass to a financial backend only when it knows who sends it and what
@@ -37,6 +37,8 @@ enum Command {
     Certs(certs::CertsArgs),
     /// List, rotate and revoke the keys of a running gateway
     Keys(keys::KeysArgs),
+    /// Read, copy and verify the audit log
+    Audit(audit::AuditArgs),
     /// Check and test a folder of policies
     Policy(policy::PolicyArgs),
     /// Log a customer in, as a reference client app, and keep the session
@@ -71,6 +73,7 @@ fn run(command: &Command, console: &mut Console<'_>) -> Result<ExitCode, CliErro
         Command::Seed(args) => seed::run(args, console)?,
         Command::Certs(args) => certs::run(args, now, console)?,
         Command::Keys(args) => block_on(keys::run(args, console))?,
+        Command::Audit(args) => block_on(audit::run(args, console))?,
         Command::Policy(args) => return Ok(policy::run(args)),
         Command::Login(args) => block_on(login::run(args, console))?,
         Command::Pay(args) => block_on(pay::run(args, console))?,

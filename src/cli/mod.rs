@@ -4,6 +4,7 @@
 //! machines.
 
 pub mod admin_client;
+pub mod audit;
 pub mod certs;
 pub mod check;
 mod command;
