@@ -180,6 +180,8 @@ async fn admin_router(dir: &Path, anna: &IssuedPaths) -> (Router, Arc<Keyring>) 
     db.commit(batch).await.unwrap();
     let router = admin::router(Services {
         admins: Admins::new(db.clone()),
+        log: Arc::new(countersign::audit::Log::new(db.clone(), "gate.example", false)),
+        readers: admin::Readers::default(),
         db,
         keyring: keyring.clone(),
         authorize: Arc::new(Open),
