@@ -1,5 +1,10 @@
 //! Countersign: a payment authentication gateway. The modules stand in the order of a request's journey.
 
+#[cfg(all(feature = "fault-injection", not(debug_assertions)))]
+compile_error!(
+    "fault-injection makes a gateway that may pay twice; it is for the crash test in debug builds only"
+);
+
 pub mod admin;
 pub mod answer;
 pub mod api;

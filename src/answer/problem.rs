@@ -55,8 +55,14 @@ fn document(fault: &Fault, request: RequestId) -> Value {
     members.insert("status".to_owned(), fault.code.status().into());
     members.insert("detail".to_owned(), detail.into());
     members.insert("instance".to_owned(), request.to_string().into());
-    if let Some(Cure::Approval(approval)) = &fault.cure {
-        members.insert("approval".to_owned(), approval.as_ref().clone());
+    match &fault.cure {
+        Some(Cure::Approval(approval)) => {
+            members.insert("approval".to_owned(), approval.as_ref().clone());
+        }
+        Some(Cure::First(key)) => {
+            members.insert("first".to_owned(), key.as_str().into());
+        }
+        _ => {}
     }
     Value::Object(members)
 }

@@ -136,6 +136,19 @@ pub enum Event {
         /// Digest of the answer's body.
         content: Option<Digest>,
     },
+    /// The unknown outcome of a payment became known.
+    Settled {
+        /// Which transaction.
+        transaction: TransactionId,
+        /// How: `probe`, `retry` or `hold`.
+        by: &'static str,
+        /// Whether it was executed.
+        executed: bool,
+        /// The status of the backend's word, absent where it knew of no payment.
+        status: Option<u16>,
+        /// Digest of its body.
+        content: Option<Digest>,
+    },
     /// An identified caller was refused.
     Refused {
         /// Whose request.

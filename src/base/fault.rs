@@ -139,6 +139,8 @@ pub enum Cure {
     Approval(Box<serde_json::Value>),
     /// Methods this path takes.
     Allow(String),
+    /// The Idempotency-Key of an equal payment whose outcome has to be known first.
+    First(String),
 }
 
 /// A refusal on its way to the client.

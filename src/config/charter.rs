@@ -7,6 +7,7 @@ use data_encoding::HEXLOWER;
 
 use super::load::Config;
 use super::route::Route;
+use super::settle::Settle;
 use super::transaction::Transaction;
 use super::trust_anchors::TrustAnchors;
 use super::upstream::Upstream;
@@ -88,6 +89,11 @@ impl Lines {
         self.add(&key("trust_domain"), &upstream.trust_domain);
         self.add(&key("client_evidence"), upstream.client_evidence.as_str());
         self.add(&key("answer_keys"), upstream.answer_keys.is_some());
+        self.add(&key("settle"), upstream.settle.name());
+        if let Settle::Probe { after, path } = &upstream.settle {
+            self.add(&key("settle_after"), after.as_secs());
+            self.add(&key("settle_path"), path);
+        }
     }
 
     fn add_route(&mut self, route: &Route) {

@@ -9,6 +9,7 @@ use super::public_url::host_and_port;
 use super::quantity::duration_within;
 use super::secret_ref::SecretRef;
 use super::section::{Section, Weight};
+use super::settle::{self, Settle};
 use super::shape::{Key, Kind, Shape, words};
 use super::trust_anchors::TrustAnchors;
 use super::value::{self, Complaint, Parsed, Value};
@@ -30,6 +31,8 @@ pub struct Upstream {
     pub client_evidence: ClientEvidence,
     /// JWKS file of the keys it signs answers with; `None`: it does not sign.
     pub answer_keys: Option<PathBuf>,
+    /// How an unknown outcome at it becomes known.
+    pub settle: Settle,
     /// Longest wait for a complete answer.
     pub timeout: Duration,
 }
@@ -63,10 +66,6 @@ words! {
         Signed = "signed",
     }
 }
-
-/// How the outcome of a payment that was never answered is found out: by asking the backend, by sending again what it
-/// declares harmless to repeat, or by two persons.
-const SETTLE: &[&str] = &["probe", "retry", "hold"];
 
 pub(super) const SHAPE: Shape = Shape {
     name: "upstream",
@@ -110,16 +109,9 @@ pub(super) const SHAPE: Shape = Shape {
             Kind::Text,
             "JWKS file of the keys it signs answers with.",
         ),
-        Key::optional(
-            "settle",
-            Kind::Word(SETTLE),
-            "How an unknown outcome is found out.",
-        ),
-        Key::optional(
-            "settle_after",
-            Kind::Duration,
-            "When \"not found\" is believed; 1s to 7d.",
-        ),
+        settle::WAY,
+        settle::AFTER,
+        settle::PATH,
         Key::with_default(
             "timeout",
             Kind::Duration,
@@ -142,9 +134,13 @@ pub(super) fn read(section: &Section<'_>) -> Option<Upstream> {
         "timeout",
         duration_within(Duration::from_millis(100), Duration::from_secs(300)),
     );
-    refuse_settling(section);
+    let settle = Settle::read(section);
     if let Some(urls) = &urls {
         check_urls(section, urls);
+    }
+    if let (Some(settle), Some(urls)) = (&settle, &urls) {
+        let mutual = client_identity.is_some() && urls.iter().all(|url| url.tls);
+        settle.check(section, answer_keys.is_some(), mutual);
     }
     Some(Upstream {
         name: name?,
@@ -154,6 +150,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Upstream> {
         trust_domain: trust_domain?,
         client_evidence: client_evidence?,
         answer_keys,
+        settle: settle?,
         timeout: timeout?,
     })
 }
@@ -178,19 +175,6 @@ fn read_client_identity(section: &Section<'_>) -> Option<ClientIdentity> {
         certificate: certificate?,
         key: key?,
     })
-}
-
-fn refuse_settling(section: &Section<'_>) {
-    let longest = Duration::from_secs(7 * 86_400);
-    if section.optional("settle", |value| value.word(SETTLE)).is_some() {
-        section.refuse_unsupported("settle", "settling of unknown outcomes");
-    }
-    if section
-        .optional("settle_after", duration_within(Duration::from_secs(1), longest))
-        .is_some()
-    {
-        section.refuse_unsupported("settle_after", "settling of unknown outcomes");
-    }
 }
 
 fn check_urls(section: &Section<'_>, urls: &[UpstreamUrl]) {

@@ -24,6 +24,12 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
+    /// The same request under the policies of `other`, for a second decision.
+    pub(super) fn under_policies_of(mut self: Box<Self>, other: &Snapshot) -> Box<Self> {
+        self.snapshot = Arc::new(self.snapshot.with_policies_of(other));
+        self
+    }
+
     pub(super) fn method(&self) -> &str {
         self.head.method.as_str()
     }

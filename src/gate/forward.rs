@@ -1,30 +1,26 @@
 //! Sealed → Answered: the request goes out, what became of it is recorded, and the answer is made ready for the client.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::CACHE_CONTROL;
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response};
 use http_body_util::BodyExt as _;
-use serde::{Deserialize, Serialize};
 
 use super::answer_signature::sign_answer;
-use super::attest::Attested;
 use super::exchange::Exchange;
 use super::journey::Services;
+use super::kept::{Kept, keep};
+use super::recall::ASK_AGAIN;
 use super::refusal::Refused;
-use super::seal::{Pending, Reservation, Sealed, fingerprint};
+use super::seal::{Pending, Reservation, Sealed};
 use super::snapshot::GateRoute;
 use crate::answer::{Body, add_security_headers, problem};
 use crate::base::event::Digest;
 use crate::base::{Code, Entropy, Event, Fault, TransactionId};
 use crate::store::Batch;
 use crate::transaction::idempotency::{self, Outcome};
+use crate::transaction::underway::Unwritten;
 use crate::upstream::{self, Answer, SendError};
-
-/// How long a client should wait before it asks again for an outcome.
-const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 /// The end of a journey: an answer, signed where answers are signed.
 pub(super) struct Answered {
@@ -32,81 +28,6 @@ pub(super) struct Answered {
     /// The code of the refusal, when it is one.
     pub(super) code: Option<Code>,
     pub(super) route: Option<Arc<GateRoute>>,
-}
-
-/// A backend's answer as it is kept, sealed, for whoever asks again with the same key.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Kept {
-    /// All of it.
-    Whole(KeptAnswer),
-    /// It was longer than the route's limit: its status, and its digest where it came to its end.
-    TooLarge { status: u16, digest: Option<String> },
-}
-
-#[derive(Serialize, Deserialize)]
-struct KeptAnswer {
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: String,
-}
-
-/// What the record says about a request: an answer from before, or that it is new.
-pub(super) enum Recalled {
-    /// Answered from the record; no counter was touched.
-    Answered(Answered),
-    /// New, or never sent: it goes on.
-    New(Box<Attested>),
-}
-
-/// Looks up the idempotency key (design 6): after Attested, before any policy.
-pub(super) async fn recall(attested: Attested, services: &Services) -> Result<Recalled, Refused> {
-    let (exchange, facts) = attested.into_parts();
-    let found = {
-        let (Some(caller), Some(key), Some(route)) = (&facts.caller, &facts.idempotency_key, &exchange.route)
-        else {
-            return Ok(Recalled::New(Box::new(Attested::again(exchange, facts))));
-        };
-        let scope = idempotency::Scope::of(&caller.token.client, &caller.token.subject, &route.name, key);
-        idempotency::find(&services.db, &scope).await
-    };
-    let refuse = |exchange, fault: Fault| Err(Refused::new(exchange, fault));
-    let record = match found {
-        Ok(None) => return Ok(Recalled::New(Box::new(Attested::again(exchange, facts)))),
-        Ok(Some(record)) => record,
-        Err(error) => return refuse(exchange, error.into()),
-    };
-    if !record.is_of(&fingerprint(&exchange, &facts)) {
-        return refuse(exchange, Code::IdempotencyKeyReused.into());
-    }
-    match record.outcome {
-        Outcome::Unsent => Ok(Recalled::New(Box::new(Attested::again(exchange, facts)))),
-        Outcome::Reserved => refuse(exchange, Fault::new(Code::InProgress).retry_after(ASK_AGAIN)),
-        Outcome::Unknown => refuse(exchange, Fault::new(Code::OutcomeUnknown).retry_after(ASK_AGAIN)),
-        Outcome::NotExecuted => refuse(exchange, Code::NotExecuted.into()),
-        Outcome::Answered(sealed) => match open_kept(&exchange, &record.transaction, &sealed) {
-            Ok(mut answer) => {
-                answer
-                    .headers
-                    .insert("idempotency-replayed", HeaderValue::from_static("true"));
-                Ok(Recalled::Answered(respond(&exchange, answer, services)))
-            }
-            Err(fault) => refuse(exchange, fault),
-        },
-    }
-}
-
-fn open_kept(exchange: &Exchange, transaction: &TransactionId, sealed: &[u8]) -> Result<Answer, Fault> {
-    let unreadable = || Fault::new(Code::StoreUnavailable).cause("the kept answer cannot be opened");
-    let text = exchange
-        .snapshot
-        .keys
-        .open(&place(transaction), sealed)
-        .map_err(|_| unreadable())?;
-    match serde_json::from_slice(&text).map_err(|_| unreadable())? {
-        Kept::Whole(answer) => answer.into_answer().ok_or_else(unreadable),
-        Kept::TooLarge { .. } => Err(Code::AnswerTooLarge.into()),
-    }
 }
 
 /// Sends, and records what became of it before the client hears of it.
@@ -122,8 +43,8 @@ pub(super) async fn forward(sealed: Sealed, pending: Pending, services: &Service
     conclude(exchange, reservation, sent, services).await
 }
 
-/// Records the outcome of a payment. When even that fails, the row stays reserved: after a restart it is unknown, and the
-/// client is told so now.
+/// Records the outcome of a payment. When the store does not take it, it is kept until it does, and the client reads that
+/// the outcome is unknown; should the process end before, the row is reserved by nobody and is settled.
 async fn conclude(
     exchange: Box<Exchange>,
     reservation: Reservation,
@@ -131,18 +52,13 @@ async fn conclude(
     services: &Services,
 ) -> Answered {
     let (outcome, event, verdict) = outcome(&exchange, &reservation.transaction, sent, &*services.entropy);
-    let now = services.clock.now();
-    let mut batch = Batch::new();
-    idempotency::conclude(
-        &mut batch,
-        &reservation.scope,
-        &reservation.transaction,
-        &outcome,
-        now,
-    );
-    batch.record(now, &*services.entropy, &event);
-    if let Err(error) = services.db.commit(batch).await {
+    let batch = conclusion(&reservation, &outcome, &event, services);
+    if let Err(error) = services.db.commit(batch.clone()).await {
         tracing::error!(%error, "the outcome of a payment could not be recorded");
+        let held = reservation.held;
+        if error.guard().is_none() {
+            services.underway.keep(Unwritten { batch, held });
+        }
         let fault = Fault::new(Code::OutcomeUnknown)
             .retry_after(ASK_AGAIN)
             .cause(error);
@@ -152,6 +68,21 @@ async fn conclude(
         Ok(answer) => respond(&exchange, answer, services),
         Err(fault) => refuse(Refused::new(exchange, fault), services).await,
     }
+}
+
+/// The second durable write of a payment.
+fn conclusion(reservation: &Reservation, outcome: &Outcome, event: &Event, services: &Services) -> Batch {
+    let now = services.clock.now();
+    let mut batch = Batch::new();
+    idempotency::conclude(
+        &mut batch,
+        &reservation.scope,
+        &reservation.transaction,
+        outcome,
+        now,
+    );
+    batch.record(now, &*services.entropy, event);
+    batch
 }
 
 /// What is recorded of a payment, and what its client hears. A payment of which a byte may have left and whose backend was
@@ -172,13 +103,13 @@ pub(super) fn outcome(
         Ok(answer) => {
             let content = Digest::new(&countersign_jose::sha256(&answer.body));
             let event = event(Some(answer.status.as_u16()), None, Some(content));
-            let sealed = keep(
-                exchange,
+            let kept = keep(
+                &Kept::whole(&answer),
                 transaction,
-                &Kept::Whole(KeptAnswer::of(&answer)),
+                &exchange.snapshot.keys,
                 entropy,
             );
-            (Outcome::Answered(sealed), event, Ok(answer))
+            (Outcome::Answered(kept), event, Ok(answer))
         }
         Err(SendError::TooLarge { status, digest }) => {
             let code = Code::AnswerTooLarge;
@@ -187,15 +118,9 @@ pub(super) fn outcome(
                 Some(code),
                 digest.as_ref().map(Digest::new),
             );
-            let kept = Kept::TooLarge {
-                status: status.as_u16(),
-                digest: digest.map(countersign_jose::base64url),
-            };
-            (
-                Outcome::Answered(keep(exchange, transaction, &kept, entropy)),
-                event,
-                Err(code.into()),
-            )
+            let kept = Kept::too_large(status, digest);
+            let kept = keep(&kept, transaction, &exchange.snapshot.keys, entropy);
+            (Outcome::Answered(kept), event, Err(code.into()))
         }
         Err(error) if !error.may_have_been_sent() => {
             let fault = Fault::new(Code::UpstreamUnavailable).cause(error);
@@ -210,16 +135,6 @@ pub(super) fn outcome(
     }
 }
 
-/// Sealed for the record. Without a data key nothing can be kept; that the backend answered is known all the same.
-fn keep(exchange: &Exchange, transaction: &TransactionId, kept: &Kept, entropy: &dyn Entropy) -> Vec<u8> {
-    let text = serde_json::to_vec(kept).unwrap_or_default();
-    exchange
-        .snapshot
-        .keys
-        .seal(&place(transaction), &text, entropy)
-        .unwrap_or_default()
-}
-
 /// What the client reads when a request that moves no money got no usable answer.
 pub(super) fn fault_of(error: SendError) -> Fault {
     let code = match &error {
@@ -231,7 +146,8 @@ pub(super) fn fault_of(error: SendError) -> Fault {
     Fault::new(code).cause(error)
 }
 
-fn respond(exchange: &Exchange, answer: Answer, services: &Services) -> Answered {
+/// A backend's answer, signed where answers are signed.
+pub(super) fn respond(exchange: &Exchange, answer: Answer, services: &Services) -> Answered {
     let Answer {
         status,
         mut headers,
@@ -297,37 +213,4 @@ async fn signed_problem(
         tracing::error!(%fault, "a problem could not be signed");
     }
     Response::from_parts(head, Body::from(body))
-}
-
-impl KeptAnswer {
-    fn of(answer: &Answer) -> Self {
-        let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
-        Self {
-            status: answer.status.as_u16(),
-            headers: answer
-                .headers
-                .iter()
-                .map(|(name, value)| (name.to_string(), text(value)))
-                .collect(),
-            body: countersign_jose::base64url(&answer.body),
-        }
-    }
-
-    fn into_answer(self) -> Option<Answer> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in &self.headers {
-            let name = http::HeaderName::try_from(name.as_str()).ok()?;
-            headers.append(name, HeaderValue::from_str(value).ok()?);
-        }
-        Some(Answer {
-            status: StatusCode::from_u16(self.status).ok()?,
-            headers,
-            body: Bytes::from(countersign_jose::from_base64url(&self.body)?),
-        })
-    }
-}
-
-/// Binds a kept answer to its transaction.
-fn place(transaction: &TransactionId) -> String {
-    format!("answer/{transaction}")
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::admit::{Arrived, admit};
 use super::attest::attest;
-use super::forward::{Answered, Recalled, forward, recall, refuse};
+use super::forward::{Answered, forward, refuse};
 use super::identify::identify;
 use super::permit::permit;
+use super::recall::{Recalled, recall};
 use super::refusal::Refused;
 use super::seal::seal;
 use super::snapshot::Snapshot;
@@ -20,6 +21,7 @@ use crate::oauth::{Clients, Dpop, Verifier};
 use crate::privacy::Pseudonyms;
 use crate::store::{Batch, Db, Ephemeral};
 use crate::telemetry::{Label, Metrics, names};
+use crate::transaction::underway::Underway;
 use arc_swap::ArcSwap;
 use http::{Request, Response};
 
@@ -45,6 +47,8 @@ pub struct Services {
     pub pseudonyms: Arc<Pseudonyms>,
     /// Nonces of request signatures that were used.
     pub nonces: Ephemeral<()>,
+    /// Which payments this process carries.
+    pub underway: Underway,
     /// What is counted.
     pub metrics: Metrics,
     /// Public keys by their thumbprints, for tokens that are bound to them.
@@ -61,7 +65,7 @@ pub trait OwnPaths: Send + Sync {
 
 /// The gate.
 pub struct Gate {
-    services: Arc<Services>,
+    pub(super) services: Arc<Services>,
     snapshot: ArcSwap<Snapshot>,
     own: Arc<dyn OwnPaths>,
 }
@@ -128,7 +132,7 @@ impl Gate {
         // That the policies permit it.
         let permitted = permit(attested, services).await?;
         // What it needs is taken, and what goes out is signed.
-        let (sealed, pending) = seal(permitted, services).await?;
+        let (sealed, pending) = seal(permitted, &self.snapshot, services).await?;
         // Sent, and what became of it recorded. The doors carry a request to its end whether or not its client waits.
         Ok(forward(sealed, pending, services).await)
     }

@@ -7,7 +7,9 @@
 //!
 //! Each stage's type lives in that stage's file with private fields, and its only constructor is the function there that
 //! consumes the previous type: a request that skipped a check cannot be written down. [`journey`] is the chain on one
-//! page. [`Sealed`] is the one type that `upstream::send` takes.
+//! page. [`Sealed`] is the one type that `upstream::send` takes. A payment whose answer never came is settled beside the
+//! journey, by [`Settlement`]: what it sends is [`Sealed`] too, and can be a question about that payment or, where a backend
+//! executes a key once, the same request again.
 //!
 //! Standards: RFC 6750, 9449, 8705 and 9470 (identify), RFC 9421 and 9530 and the FAPI 2.0 HTTP Signatures draft (attest),
 //! draft-ietf-httpapi-idempotency-key-header (seal), draft-ietf-oauth-transaction-tokens and RFC 7239 (outbound head).
@@ -23,10 +25,15 @@ mod exchange;
 mod forward;
 mod identify;
 mod journey;
+mod kept;
+mod order;
 mod outbound_head;
 mod permit;
+mod probe;
+mod recall;
 mod refusal;
 mod seal;
+mod settle;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -38,4 +45,5 @@ pub use identify::Identified;
 pub use journey::{Gate, OwnPaths, Services};
 pub use permit::Permitted;
 pub use seal::Sealed;
+pub use settle::Settlement;
 pub use snapshot::{Snapshot, SnapshotError};

@@ -1,7 +1,7 @@
 //! The head a backend receives: rebuilt from an allow-list, with what only the gate can say, under the gate's signature
 //! (design 4.7).
 
-use countersign_signatures::{Algorithm, Component, Parameters, Request, sign};
+use countersign_signatures::{Algorithm, Component, Parameters, Request, Signatures, sign};
 use http::header::{
     ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, FORWARDED, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
     IF_UNMODIFIED_SINCE, RANGE,
@@ -11,8 +11,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::attest::Attestation;
 use super::exchange::Exchange;
 use crate::base::limits::TXN_TOKEN_LIFE;
-use crate::base::{Code, Entropy, Fault};
-use crate::keys::Purpose;
+use crate::base::{Code, Entropy, Fault, Timestamp};
+use crate::keys::{KeySet, Purpose};
 
 /// What passes from the client to a backend. Everything else stays here, credentials and claims about the caller first
 /// of all (HDR-01, HDR-02).
@@ -34,6 +34,12 @@ const PASSED_ON: [HeaderName; 13] = [
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TXN_TOKEN: HeaderName = HeaderName::from_static("txn-token");
+/// The label of the gate's own signature.
+const GATE_LABEL: &str = "countersign";
+/// The label of the client's signature under the request, as it is passed on.
+const CLIENT: &str = "client";
+/// The label of the client's evidence.
+const PAYMENT: &str = "payment";
 
 /// The headers without identity: what every backend gets, on `public` routes too.
 pub(super) fn passed_on(exchange: &Exchange, entropy: &dyn Entropy) -> HeaderMap {
@@ -43,28 +49,28 @@ pub(super) fn passed_on(exchange: &Exchange, entropy: &dyn Entropy) -> HeaderMap
             headers.append(name.clone(), value.clone());
         }
     }
-    let host = format!("host=\"{}\";proto=https", exchange.authority);
-    if let Ok(value) = HeaderValue::from_str(&host) {
-        headers.insert(FORWARDED, value);
-    }
-    if let Ok(value) = HeaderValue::from_str(&trace_parent(exchange, entropy)) {
-        headers.insert(TRACEPARENT, value);
-    }
+    let trace = exchange.header("traceparent").and_then(trace_id);
+    add_own(&mut headers, &exchange.authority, trace, entropy);
     if !exchange.head.headers.contains_key(TRACEPARENT) {
         headers.remove("tracestate");
     }
     headers
 }
 
-/// The client's trace when it sent a valid one, with this hop as parent; otherwise a new one (W3C Trace Context, HDR-06).
-fn trace_parent(exchange: &Exchange, entropy: &dyn Entropy) -> String {
+/// What the gate says of every request: the host it was sent to, and the client's trace when it sent a valid one, with this
+/// hop as parent; otherwise a new one (RFC 7239; W3C Trace Context, HDR-06).
+pub(super) fn add_own(headers: &mut HeaderMap, host: &str, trace: Option<&str>, entropy: &dyn Entropy) {
     let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
-    let trace = exchange
-        .header("traceparent")
-        .and_then(trace_id)
-        .map(str::to_owned);
-    let trace = trace.unwrap_or_else(|| hex(&entropy.bytes::<16>()));
-    format!("00-{trace}-{}-01", hex(&entropy.bytes::<8>()))
+    let trace = trace.map_or_else(|| hex(&entropy.bytes::<16>()), str::to_owned);
+    let parent = format!("00-{trace}-{}-01", hex(&entropy.bytes::<8>()));
+    for (name, text) in [
+        (FORWARDED, format!("host=\"{host}\";proto=https")),
+        (TRACEPARENT, parent),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            headers.insert(name, value);
+        }
+    }
 }
 
 fn trace_id(traceparent: &str) -> Option<&str> {
@@ -81,66 +87,86 @@ fn trace_id(traceparent: &str) -> Option<&str> {
     (valid && trace.bytes().any(|byte| byte != b'0')).then_some(trace)
 }
 
-/// Adds Txn-Token, the client's signatures and, over all that matters, the gate's own.
+/// What the gate signs of a request on its way out, beside its headers.
+pub(super) struct OutboundTarget<'a> {
+    pub(super) method: &'a str,
+    pub(super) authority: &'a str,
+    pub(super) path: &'a str,
+    pub(super) query: Option<&'a str>,
+    /// The client's signatures among the headers, by the labels they are passed on under.
+    pub(super) client_labels: &'a [&'static str],
+}
+
+/// Adds the client's signatures; returns the labels by which the gate passes them on.
+pub(super) fn add_client_signatures(
+    headers: &mut HeaderMap,
+    facts: &Attestation,
+) -> Result<Vec<&'static str>, Fault> {
+    let client = facts.client_signature.iter();
+    let payment = facts.payment.iter().map(|payment| &payment.members);
+    let mut labels = Vec::with_capacity(2);
+    let client = client.map(|members| (CLIENT, members));
+    for (label, members) in client.chain(payment.map(|members| (PAYMENT, members))) {
+        members.append_to(headers).map_err(unsigned)?;
+        labels.push(label);
+    }
+    Ok(labels)
+}
+
+/// The labels of the client's signatures in `headers` that the gate made earlier.
+pub(super) fn client_labels(headers: &HeaderMap) -> Result<Vec<&'static str>, Fault> {
+    let signatures = Signatures::parse(headers).map_err(unsigned)?;
+    let among = |label: &&'static str| signatures.by_label(label).is_some();
+    Ok([CLIENT, PAYMENT].into_iter().filter(among).collect())
+}
+
+/// Adds the Txn-Token and, over all that matters, the gate's own signature.
 pub(super) fn countersign(
     headers: &mut HeaderMap,
-    exchange: &Exchange,
-    facts: &Attestation,
+    target: &OutboundTarget<'_>,
     txn_token: &str,
-    upstream_authority: &str,
+    keys: &KeySet,
+    now: Timestamp,
     entropy: &dyn Entropy,
 ) -> Result<(), Fault> {
-    let unsigned = |cause: &dyn std::fmt::Display| Fault::new(Code::StoreUnavailable).cause(cause);
-    let value = HeaderValue::from_str(txn_token).map_err(|error| unsigned(&error))?;
-    headers.insert(TXN_TOKEN, value);
-    for members in facts
-        .client_signature
-        .iter()
-        .chain(facts.payment.as_ref().map(|payment| &payment.members))
-    {
-        members.append_to(headers).map_err(|error| unsigned(&error))?;
-    }
-    let key = exchange
-        .snapshot
-        .keys
-        .signing(Purpose::Message)
-        .ok_or(Code::StoreUnavailable)?;
-    let nonce = entropy.token(16);
-    let now = exchange.at.seconds();
+    let components = covered(headers, target.client_labels);
+    headers.insert(TXN_TOKEN, HeaderValue::from_str(txn_token).map_err(unsigned)?);
+    let key = keys.signing(Purpose::Message).ok_or(Code::StoreUnavailable)?;
+    let now = now.seconds();
     let parameters = Parameters {
         created: Some(now),
         expires: Some(now.saturating_add(TXN_TOKEN_LIFE.as_secs() as i64)),
-        nonce: Some(nonce.into()),
+        nonce: Some(entropy.token(16).into()),
         keyid: Some(key.kid.as_str().into()),
         tag: Some("countersign-forward".into()),
         ..Parameters::default()
     };
-    let components = covered(headers, facts);
     let view = Request {
-        method: exchange.method(),
+        method: target.method,
         scheme: "https",
-        authority: upstream_authority,
-        path: exchange.path(),
-        query: exchange.query(),
+        authority: target.authority,
+        path: target.path,
+        query: target.query,
         headers,
         trailers: None,
     };
     let signed = sign(
         &view,
-        "countersign",
+        GATE_LABEL,
         &components,
         &parameters,
         &key.key,
         Algorithm::Ed25519,
     )
-    .map_err(|error| unsigned(&error))?;
-    signed
-        .members
-        .append_to(headers)
-        .map_err(|error| unsigned(&error))
+    .map_err(unsigned)?;
+    signed.members.append_to(headers).map_err(unsigned)
 }
 
-fn covered(headers: &HeaderMap, facts: &Attestation) -> Vec<Component<'static>> {
+fn unsigned(cause: impl std::fmt::Display) -> Fault {
+    Fault::new(Code::StoreUnavailable).cause(cause)
+}
+
+fn covered(headers: &HeaderMap, client_labels: &[&'static str]) -> Vec<Component<'static>> {
     let mut components = vec![
         Component::derived("@method"),
         Component::derived("@authority"),
@@ -156,12 +182,7 @@ fn covered(headers: &HeaderMap, facts: &Attestation) -> Vec<Component<'static>> 
             .filter(|name| headers.contains_key(*name))
             .map(Component::field),
     );
-    let labels = facts
-        .client_signature
-        .iter()
-        .map(|_| "client")
-        .chain(facts.payment.iter().map(|_| "payment"));
-    for label in labels {
+    for label in client_labels.iter().copied() {
         components.push(Component::field("signature").key(label));
         components.push(Component::field("signature-input").key(label));
     }

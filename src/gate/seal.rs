@@ -1,23 +1,32 @@
 //! Permitted → Sealed: one atomic write takes what the permission needs, then the outbound head is built and signed.
 //!
-//! Any guard that fails rolls everything back: a counter that filled up meanwhile sends the request back to Permitted once,
-//! a session that ended, a nonce or a key that was used ends it.
+//! Any guard that fails rolls everything back: a counter that filled up meanwhile, or other policies in force, send the
+//! request back to Permitted once; a session that ended, a nonce or a key that was used ends it.
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::request;
 
 use super::attest::Attestation;
 use super::exchange::Exchange;
+use super::identify::Caller;
 use super::journey::Services;
-use super::outbound_head::{countersign, passed_on};
-use super::permit::{Permission, Permitted};
+use super::order;
+use super::outbound_head::{OutboundTarget, add_client_signatures, countersign, passed_on};
+use super::permit::{Permission, Permitted, Transaction};
+use super::probe::Settling;
+use super::recall::{ASK_AGAIN, fingerprint};
 use super::refusal::Refused;
+use super::snapshot::Snapshot;
 use super::txn_token::{self, Subject};
 use crate::base::event::Digest;
+use crate::base::fault::Cure;
 use crate::base::limits::{CLOCK_AHEAD, PROOF_AGE};
 use crate::base::{Code, Event, Fault, TransactionId};
 use crate::identity::session;
 use crate::store::{Batch, StoreError};
+use crate::transaction::settlement::{self, Order};
+use crate::transaction::underway::Held;
 use crate::transaction::{exemption, idempotency};
 use crate::upstream::Sendable;
 
@@ -45,6 +54,14 @@ pub(super) struct Pending {
 pub(super) struct Reservation {
     pub(super) scope: idempotency::Scope,
     pub(super) transaction: TransactionId,
+    /// Says that this process carries it, until it is concluded.
+    pub(super) held: Held,
+}
+
+/// What goes out, and what is kept to find out its outcome should it be lost.
+struct Outbound {
+    sealed: Sealed,
+    order: Option<Order>,
 }
 
 impl Sendable for Sealed {
@@ -69,29 +86,63 @@ impl Sendable for Sealed {
     }
 }
 
+impl Sealed {
+    /// A question about a payment that was sealed and sent before, or the same request again to a backend that executes it
+    /// once; made from the record of that payment only.
+    pub(super) fn of_settlement(settling: Settling) -> Self {
+        Self {
+            outbound: settling.outbound,
+            upstream: settling.upstream,
+            deadline: settling.deadline,
+            answer_limit: settling.answer_limit,
+            answer_must_be_signed: true,
+        }
+    }
+}
+
 /// Why a request could not be sealed.
 enum Obstacle {
     /// A guard or the store.
     Store(StoreError),
+    /// Other policies are in force than those that decided.
+    Outdated,
     /// Something else; nothing was taken.
     Fault(Fault),
 }
 
+impl Obstacle {
+    /// Whether deciding once more may help.
+    fn asks_for_a_decision(&self) -> bool {
+        matches!(
+            self,
+            Self::Outdated | Self::Store(StoreError::Guard(exemption::UNDER_LIMIT))
+        )
+    }
+}
+
 /// Builds what goes out, takes what the permission needs, and only then calls it sealed.
-pub(super) async fn seal(permitted: Permitted, services: &Services) -> Result<(Sealed, Pending), Refused> {
+pub(super) async fn seal(
+    permitted: Permitted,
+    in_force: &ArcSwap<Snapshot>,
+    services: &Services,
+) -> Result<(Sealed, Pending), Refused> {
     let (exchange, facts, permission) = permitted.into_parts();
-    match attempt(&exchange, &facts, permission.as_ref(), services).await {
+    match attempt(&exchange, &facts, permission.as_ref(), in_force, services).await {
         Ok((sealed, payment)) => Ok((sealed, Pending { exchange, payment })),
-        Err(Obstacle::Store(StoreError::Guard(exemption::UNDER_LIMIT))) => {
-            // Another payment took the last place of the exemption: the policies say what that means, once.
+        Err(obstacle) if obstacle.asks_for_a_decision() => {
+            // Another payment took the last place of the exemption, or two people changed the policies: the policies in
+            // force now say what that means, once.
+            let exchange = exchange.under_policies_of(&in_force.load());
             let again = Permitted::decide_again(exchange, facts, services).await?;
             let (exchange, facts, permission) = again.into_parts();
-            match attempt(&exchange, &facts, permission.as_ref(), services).await {
+            match attempt(&exchange, &facts, permission.as_ref(), in_force, services).await {
                 Ok((sealed, payment)) => Ok((sealed, Pending { exchange, payment })),
-                Err(obstacle) => Err(refused(exchange, &facts, obstacle)),
+                Err(obstacle) => {
+                    Err(refused(exchange, &facts, permission.as_ref(), obstacle, services).await)
+                }
             }
         }
-        Err(obstacle) => Err(refused(exchange, &facts, obstacle)),
+        Err(obstacle) => Err(refused(exchange, &facts, permission.as_ref(), obstacle, services).await),
     }
 }
 
@@ -100,28 +151,67 @@ async fn attempt(
     exchange: &Exchange,
     facts: &Attestation,
     held: Option<&Permission>,
+    in_force: &ArcSwap<Snapshot>,
     services: &Services,
 ) -> Result<(Sealed, Option<Reservation>), Obstacle> {
     let transaction = TransactionId::random(&*services.entropy);
-    let sealed = outbound(exchange, facts, held, &transaction, services).map_err(Obstacle::Fault)?;
-    let payment = match held {
-        Some(held) => take(exchange, facts, held, &transaction, services)
-            .await
-            .map_err(Obstacle::Store)?,
-        None => None,
+    let Outbound { sealed, order } =
+        outbound(exchange, facts, held, &transaction, services).map_err(Obstacle::Fault)?;
+    let (Some(held), Some(order)) = (held, order) else {
+        return Ok((sealed, None));
     };
-    Ok((sealed, payment))
+    if *held.permit.version != *in_force.load().policy().version() {
+        return Err(Obstacle::Outdated);
+    }
+    let reservation = take(exchange, facts, held, &transaction, &order, services).await;
+    Ok((sealed, Some(reservation.map_err(Obstacle::Store)?)))
 }
 
-fn refused(exchange: Box<Exchange>, facts: &Attestation, obstacle: Obstacle) -> Refused {
+async fn refused(
+    exchange: Box<Exchange>,
+    facts: &Attestation,
+    held: Option<&Permission>,
+    obstacle: Obstacle,
+    services: &Services,
+) -> Refused {
     let fault = match obstacle {
         Obstacle::Fault(fault) => fault,
+        Obstacle::Outdated => Fault::new(Code::Overloaded)
+            .cause("the policies changed twice meanwhile")
+            .retry_after(ASK_AGAIN),
+        Obstacle::Store(StoreError::Guard(idempotency::NO_EQUAL_IS_UNKNOWN)) => {
+            equal_is_unknown(&exchange, facts, held, services).await
+        }
         Obstacle::Store(error) => store_fault(error),
     };
     let refused = Refused::new(exchange, fault);
     match &facts.caller {
         Some(caller) => refused.of(&caller.token.subject, &caller.token.client),
         None => refused,
+    }
+}
+
+/// Names the first payment, by its key where it is this app's own.
+async fn equal_is_unknown(
+    exchange: &Exchange,
+    facts: &Attestation,
+    held: Option<&Permission>,
+    services: &Services,
+) -> Fault {
+    let fault = Fault::new(Code::OutcomeUnknown)
+        .detail("An equal payment was sent before and its outcome is not known yet; wait for it instead of paying again.")
+        .retry_after(ASK_AGAIN);
+    let (Some(caller), Some(payment)) = (&facts.caller, held.and_then(|held| held.transaction.as_ref()))
+    else {
+        return fault;
+    };
+    let likeness = likeness(payment, caller, services);
+    let Ok(Some((transaction, sealed))) = settlement::first_equal(&services.db, &likeness).await else {
+        return fault;
+    };
+    match order::open(&sealed, &transaction, &exchange.snapshot.keys) {
+        Some(order) if order.client == caller.token.client => fault.cure(Cure::First(order.key)),
+        _ => fault,
     }
 }
 
@@ -139,17 +229,20 @@ fn store_fault(error: StoreError) -> Fault {
     }
 }
 
-/// The Sealed write. Requests that reserve nothing durable need none: their liveness was checked at Identified.
+/// The Sealed write: the first of a payment's two. Requests that reserve nothing durable need none: their liveness was
+/// checked at Identified.
 async fn take(
     exchange: &Exchange,
     facts: &Attestation,
     held: &Permission,
     transaction: &TransactionId,
+    kept: &Order,
     services: &Services,
-) -> Result<Option<Reservation>, StoreError> {
+) -> Result<Reservation, StoreError> {
+    // An order is made for requests with a caller, a key and a route only.
     let (Some(caller), Some(key), Some(route)) = (&facts.caller, &facts.idempotency_key, &exchange.route)
     else {
-        return Ok(None);
+        return Err(StoreError::Busy);
     };
     let token = &caller.token;
     let scope = idempotency::Scope::of(&token.client, &token.subject, &route.name, key);
@@ -161,25 +254,20 @@ async fn take(
         &token.subject,
         exchange.at,
     );
-    let fingerprint = fingerprint(exchange, facts);
-    idempotency::reserve(
-        &mut batch,
-        &scope,
-        &fingerprint,
-        &token.subject,
+    let payment = held.transaction.as_ref();
+    let reservation = idempotency::Reservation {
+        scope: &scope,
+        fingerprint: &fingerprint(exchange, facts),
+        customer: &token.subject,
         transaction,
-        exchange.at,
-    );
-    if let Some(nonce) = &facts.nonce {
-        let until = exchange.at.plus(PROOF_AGE + CLOCK_AHEAD);
-        batch.one_row(
-            NONCE_IS_FRESH,
-            "INSERT INTO used_nonce (nonce, until) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-            vec![nonce.to_vec().into(), until.into()],
-        );
-    }
+        likeness: payment.map(|payment| likeness(payment, caller, services)),
+        upstream: &route.route.upstream,
+        settlement_order: order::seal(kept, transaction, &exchange.snapshot.keys, &*services.entropy),
+    };
+    idempotency::reserve(&mut batch, reservation, exchange.at);
+    use_nonce(&mut batch, facts, exchange);
     let consumed = held.permit.exemption.as_ref().and_then(|grant| grant.consumes);
-    if let (Some(consumption), Some(payment)) = (consumed, &held.transaction) {
+    if let (Some(consumption), Some(payment)) = (consumed, payment) {
         let amount = payment.intent.amount_minor();
         exemption::consume(&mut batch, &token.subject, &payment.account, amount, consumption);
     }
@@ -188,26 +276,54 @@ async fn take(
         &*services.entropy,
         &permitted_event(facts, held, transaction, exchange, caller),
     );
-    services.db.commit(batch).await?;
-    Ok(Some(Reservation {
+    let held = services.underway.begin(transaction);
+    commit(batch, services).await?;
+    Ok(Reservation {
         scope,
         transaction: transaction.clone(),
-    }))
+        held,
+    })
 }
 
-/// What must be equal for a request to be the same as an earlier one with its key.
-pub(super) fn fingerprint(exchange: &Exchange, facts: &Attestation) -> idempotency::Fingerprint {
-    let content_type = exchange
-        .head
-        .headers
-        .get(http::header::CONTENT_TYPE)
-        .map_or(&b""[..], |value| value.as_bytes());
-    idempotency::Fingerprint::of(
-        exchange.method(),
-        &exchange.target_uri(),
-        &facts.content_digest,
-        content_type,
-    )
+/// On disk before the request may go out.
+#[cfg(not(feature = "fault-injection"))]
+async fn commit(batch: Batch, services: &Services) -> Result<(), StoreError> {
+    services.db.commit(batch).await
+}
+
+/// A gate that sends before it commits, to show that the crash test finds it. Never part of a gateway.
+#[cfg(feature = "fault-injection")]
+async fn commit(batch: Batch, services: &Services) -> Result<(), StoreError> {
+    let db = services.db.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        db.commit(batch).await
+    });
+    Ok(())
+}
+
+fn use_nonce(batch: &mut Batch, facts: &Attestation, exchange: &Exchange) {
+    let Some(nonce) = &facts.nonce else { return };
+    let until = exchange.at.plus(PROOF_AGE + CLOCK_AHEAD);
+    batch.one_row(
+        NONCE_IS_FRESH,
+        "INSERT INTO used_nonce (nonce, until) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        vec![nonce.to_vec().into(), until.into()],
+    );
+}
+
+/// What equal payments of a customer share, whichever app sends them.
+fn likeness(payment: &Transaction, caller: &Caller, services: &Services) -> [u8; 32] {
+    let intent = &payment.intent;
+    let debtor = intent.debtor().map(ToString::to_string).unwrap_or_default();
+    let parts = [
+        caller.token.subject.as_str(),
+        &debtor,
+        &payment.payee,
+        &intent.amount(),
+        intent.currency().code(),
+    ];
+    services.pseudonyms.place("equal-payment", &parts)
 }
 
 fn permitted_event(
@@ -215,7 +331,7 @@ fn permitted_event(
     held: &Permission,
     transaction: &TransactionId,
     exchange: &Exchange,
-    caller: &super::identify::Caller,
+    caller: &Caller,
 ) -> Event {
     let token = &caller.token;
     Event::Permitted {
@@ -247,44 +363,58 @@ fn outbound(
     held: Option<&Permission>,
     transaction: &TransactionId,
     services: &Services,
-) -> Result<Sealed, Fault> {
+) -> Result<Outbound, Fault> {
     let route = exchange.route.as_ref().ok_or(Code::RouteUnknown)?;
     let name = &route.route.upstream;
-    let upstream = exchange
-        .snapshot
-        .config
-        .upstream(name)
-        .ok_or(Code::UpstreamUnavailable)?;
-    let authority = exchange
-        .snapshot
+    let snapshot = &exchange.snapshot;
+    let upstream = snapshot.config.upstream(name).ok_or(Code::UpstreamUnavailable)?;
+    let authority = snapshot
         .upstreams
         .authority(name)
         .ok_or(Code::UpstreamUnavailable)?;
     let entropy = &*services.entropy;
     let mut headers = passed_on(exchange, entropy);
+    let mut order = None;
     if let (Some(caller), Some(permission)) = (&facts.caller, held) {
-        let trust_domain = &upstream.trust_domain;
         let subject = Subject {
             exchange,
             facts,
             caller,
             permission,
             transaction,
-            trust_domain,
+            trust_domain: &upstream.trust_domain,
         };
-        let txn_token = txn_token::issue(&subject, &services.pseudonyms)?;
-        countersign(&mut headers, exchange, facts, &txn_token, authority, entropy)?;
+        let claims = txn_token::claims(&subject, &services.pseudonyms)?;
+        let client_labels = add_client_signatures(&mut headers, facts)?;
+        order = order::of(exchange, facts, &claims, &headers, &upstream.settle);
+        let target = OutboundTarget {
+            method: exchange.method(),
+            authority,
+            path: exchange.path(),
+            query: exchange.query(),
+            client_labels: &client_labels,
+        };
+        let txn_token = txn_token::sign(&claims, &snapshot.keys)?;
+        countersign(
+            &mut headers,
+            &target,
+            &txn_token,
+            &snapshot.keys,
+            exchange.at,
+            entropy,
+        )?;
     }
     let (mut head, ()) = http::Request::new(()).into_parts();
     set_target(&mut head, exchange);
     head.headers = headers;
-    Ok(Sealed {
+    let sealed = Sealed {
         outbound: http::Request::from_parts(head, facts.body.clone()),
         upstream: upstream.name.clone(),
         deadline: route.route.timeout.unwrap_or(upstream.timeout),
         answer_limit: usize::try_from(route.route.answer_limit).unwrap_or(usize::MAX),
         answer_must_be_signed: exchange.answers_are_signed(),
-    })
+    };
+    Ok(Outbound { sealed, order })
 }
 
 fn set_target(head: &mut request::Parts, exchange: &Exchange) {

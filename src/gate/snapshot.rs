@@ -74,6 +74,18 @@ impl Snapshot {
         }
     }
 
+    /// The same with the policies of `other`.
+    #[must_use]
+    pub(super) fn with_policies_of(&self, other: &Self) -> Self {
+        Self {
+            config: Arc::clone(&self.config),
+            policy: Arc::clone(&other.policy),
+            keys: Arc::clone(&self.keys),
+            upstreams: Arc::clone(&self.upstreams),
+            routes: Arc::clone(&self.routes),
+        }
+    }
+
     /// The configuration in force.
     #[must_use]
     pub const fn config(&self) -> &Arc<Config> {

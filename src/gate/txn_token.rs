@@ -8,8 +8,8 @@ use super::exchange::Exchange;
 use super::identify::Caller;
 use super::permit::Permission;
 use crate::base::limits::TXN_TOKEN_LIFE;
-use crate::base::{Code, Fault, TransactionId};
-use crate::keys::Purpose;
+use crate::base::{Code, Fault, Timestamp, TransactionId};
+use crate::keys::{KeySet, Purpose};
 use crate::privacy::Pseudonyms;
 
 /// Facts about the transaction; they never change on its way (TXN-02, TXN-14).
@@ -66,21 +66,29 @@ pub(super) struct Subject<'a> {
     pub(super) trust_domain: &'a str,
 }
 
-/// Issues the token for one forwarded request.
-pub(super) fn issue(subject: &Subject<'_>, pseudonyms: &Pseudonyms) -> Result<String, Fault> {
-    let exchange = subject.exchange;
-    let key = exchange
-        .snapshot
-        .keys
-        .signing(Purpose::Txn)
-        .ok_or(Code::StoreUnavailable)?;
-    let mut header = Map::new();
-    header.insert("kid".to_owned(), key.kid.as_str().into());
-    countersign_jose::jws::sign("txntoken+jwt", header, &claims(subject, pseudonyms), &key.key)
+/// The claims of the token for one forwarded request.
+pub(super) fn claims(subject: &Subject<'_>, pseudonyms: &Pseudonyms) -> Result<Value, Fault> {
+    serde_json::to_value(typed(subject, pseudonyms))
         .map_err(|error| Fault::new(Code::StoreUnavailable).cause(error))
 }
 
-fn claims<'a>(subject: &Subject<'a>, pseudonyms: &Pseudonyms) -> Claims<'a> {
+/// Signs a token over `claims`.
+pub(super) fn sign(claims: &Value, keys: &KeySet) -> Result<String, Fault> {
+    let key = keys.signing(Purpose::Txn).ok_or(Code::StoreUnavailable)?;
+    let mut header = Map::new();
+    header.insert("kid".to_owned(), key.kid.as_str().into());
+    countersign_jose::jws::sign("txntoken+jwt", header, claims, &key.key)
+        .map_err(|error| Fault::new(Code::StoreUnavailable).cause(error))
+}
+
+/// Gives the claims of an earlier token another minute; `txn` and all facts stay (TXN-12).
+pub(super) fn renew(claims: &mut Value, now: Timestamp) {
+    let now = now.seconds();
+    claims["iat"] = now.into();
+    claims["exp"] = now.saturating_add(TXN_TOKEN_LIFE.as_secs() as i64).into();
+}
+
+fn typed<'a>(subject: &Subject<'a>, pseudonyms: &Pseudonyms) -> Claims<'a> {
     let Subject {
         exchange,
         facts,

@@ -164,7 +164,13 @@ impl Sessions {
     /// # Errors
     /// [`StoreError`]; the picture stays as it was and ages.
     pub async fn refresh(&self) -> Result<(), StoreError> {
-        self.write_activity().await?;
+        let written = self.write_activity().await;
+        self.look().await?;
+        written
+    }
+
+    /// Reads the picture, also while the store takes no writes: reads go on then.
+    async fn look(&self) -> Result<(), StoreError> {
         let as_of = self.clock.now();
         let since = as_of.minus(REVOKED_KEPT);
         let sessions = self

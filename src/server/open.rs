@@ -18,6 +18,7 @@ use crate::privacy::{Pseudonyms, Vault};
 use crate::store::{Batch, Db, Ephemeral};
 use crate::telemetry::Metrics;
 use crate::transaction::idempotency;
+use crate::transaction::underway::Underway;
 
 use super::error::StartError;
 use super::settings::{identity_settings, oauth_settings};
@@ -78,6 +79,7 @@ pub(super) async fn open(
         clients: Arc::new(Clients::open(db.clone()).await?),
         bound_keys: BoundKeys::new(db.clone()),
         nonces: Ephemeral::new(NONCES),
+        underway: Underway::default(),
         clock: Arc::clone(clock),
         entropy: Arc::clone(entropy),
         metrics: metrics.clone(),

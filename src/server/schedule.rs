@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::jobs::Jobs;
 use super::reload::Reloader;
 use crate::audit::{Refusals, Sequencer};
-use crate::gate::{Gate, Services};
+use crate::gate::{Gate, Services, Settlement};
 use crate::oauth::AuthorizationServer;
 use crate::store::{Batch, StoreError};
 
@@ -46,6 +46,11 @@ pub(super) fn start(
             gate.snapshot().upstreams().sweep();
             Ok::<_, StoreError>(())
         }
+    });
+    let shared = Arc::new(Settlement::new(Arc::clone(gate)));
+    jobs.every("settlement", EVERY_SECOND, move || {
+        let settlement = Arc::clone(&shared);
+        async move { settlement.run().await }
     });
     let shared = Arc::clone(authorization);
     jobs.every("ended-tokens", EVERY_MINUTE, move || {

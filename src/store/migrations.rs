@@ -13,6 +13,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0004_transaction.sql"),
     include_str!("migrations/0005_admin.sql"),
     include_str!("migrations/0006_log.sql"),
+    include_str!("migrations/0007_settlement.sql"),
 ];
 
 /// From this version on events are chained as they are written.

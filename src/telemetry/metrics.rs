@@ -57,6 +57,8 @@ table! {
     UPSTREAM_SECONDS Histogram "countersign_upstream_seconds" ["upstream"] "Time of one exchange with a backend.";
     UPSTREAM_CONNECTIONS Counter "countersign_upstream_connections_total" ["upstream", "origin"] "Connections to backends taken, fresh or from the pool.";
     JOB_RUNS Counter "countersign_job_runs_total" ["job", "outcome"] "Runs of periodic jobs.";
+    PAYMENTS_UNKNOWN Gauge "countersign_payments_unknown" ["upstream"] "Payments whose outcome is unknown.";
+    PAYMENTS_SETTLED Counter "countersign_payments_settled_total" ["upstream", "outcome"] "Unknown outcomes that became known.";
     RELOADS Counter "countersign_reloads_total" ["outcome"] "Reloads of the configuration.";
 }
 
@@ -162,6 +164,12 @@ impl Metrics {
         self.recorder
             .register_histogram(&key(name, labels), &METADATA)
             .record(took.as_secs_f64());
+    }
+
+    /// Says how many of something there are now.
+    pub fn set<const N: usize>(&self, name: &Name<N>, labels: [Label; N], count: u32) {
+        let gauge = self.recorder.register_gauge(&key(name, labels), &METADATA);
+        gauge.set(f64::from(count));
     }
 
     /// One more of what is open now, until the returned value is dropped.

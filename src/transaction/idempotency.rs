@@ -1,8 +1,9 @@
 //! What became of every payment, so that it is sent at most once (design 6, IDEM-01 to IDEM-10).
 //!
 //! A key belongs to one client, customer and route. It is reserved in the Sealed write, before the first byte goes out,
-//! and its outcome is written after the answer. A row that is `reserved` when a process starts was cut off in the middle:
-//! nobody knows whether the backend acted, so it becomes `unknown`.
+//! and its outcome is written after the answer: two durable writes a payment. That a byte was sent is not written: a row
+//! that is `reserved` and of no request under way (see [`super::underway`]) was cut off in the middle, nobody knows whether
+//! the backend acted, and it becomes `unknown` until it is settled (see [`super::settlement`]).
 
 use http::HeaderMap;
 use sfv::{BareItem, Item, Parser};
@@ -13,6 +14,8 @@ use crate::store::{Batch, Db, StoreError};
 
 /// The guard that fails when the key is taken.
 pub const KEY_IS_FREE: &str = "the idempotency key is free";
+/// The guard that fails while the outcome of an equal payment under another key is unknown.
+pub const NO_EQUAL_IS_UNKNOWN: &str = "no equal payment has an unknown outcome";
 /// The guard that fails when the row is not the one this request reserved.
 pub const RESERVED_BY_US: &str = "the idempotency key was reserved by this request";
 
@@ -49,9 +52,15 @@ impl Key {
     }
 }
 
+/// A key as the header's value (RFC 9651, section 4.1.6).
+#[must_use]
+pub fn header_value(key: &str) -> String {
+    format!("\"{}\"", key.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
 /// Where the record of a key stands: SHA-256 over client, customer, route and key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Scope([u8; 32]);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Scope(pub(super) [u8; 32]);
 
 impl Scope {
     /// The scope of `key`.
@@ -93,6 +102,19 @@ pub enum Outcome {
     Unknown,
     /// Settled: it was not executed and never will be.
     NotExecuted,
+}
+
+impl Outcome {
+    /// The columns `state` and `answer`.
+    pub(super) fn columns(&self) -> (&'static str, Option<Vec<u8>>) {
+        match self {
+            Self::Reserved => ("reserved", None),
+            Self::Unsent => ("unsent", None),
+            Self::Answered(sealed) => ("answered", Some(sealed.clone())),
+            Self::Unknown => ("unknown", None),
+            Self::NotExecuted => ("not-executed", None),
+        }
+    }
 }
 
 /// The record of a key.
@@ -137,27 +159,50 @@ pub async fn find(db: &Db, scope: &Scope) -> Result<Option<Record>, StoreError> 
     }))
 }
 
-/// Reserves a key that is free, or whose payment was provably never sent.
-pub fn reserve(
-    batch: &mut Batch,
-    scope: &Scope,
-    fingerprint: &Fingerprint,
-    customer: &CustomerId,
-    transaction: &TransactionId,
-    now: Timestamp,
-) {
+/// A request about to be sent, as the record keeps it.
+pub struct Reservation<'a> {
+    /// Where the record stands.
+    pub scope: &'a Scope,
+    /// What must be equal when the key comes again.
+    pub fingerprint: &'a Fingerprint,
+    /// Whose payment.
+    pub customer: &'a CustomerId,
+    /// The transaction at the backend.
+    pub transaction: &'a TransactionId,
+    /// What equal payments share; `None` where no money moves.
+    pub likeness: Option<[u8; 32]>,
+    /// Where it goes.
+    pub upstream: &'a str,
+    /// How its outcome can be found out, sealed.
+    pub settlement_order: Vec<u8>,
+}
+
+/// Reserves a key that is free, or whose payment was provably never sent; not while an equal payment under another key
+/// has an unknown outcome.
+pub fn reserve(batch: &mut Batch, reservation: Reservation<'_>, now: Timestamp) {
+    let scope = reservation.scope.0.to_vec();
+    if let Some(likeness) = reservation.likeness {
+        batch.no_row(
+            NO_EQUAL_IS_UNKNOWN,
+            "UPDATE idempotency SET likeness = likeness WHERE likeness = $1 AND scope <> $2 AND state = 'unknown'",
+            vec![likeness.to_vec().into(), scope.clone().into()],
+        );
+    }
     batch.one_row(
         KEY_IS_FREE,
-        "INSERT INTO idempotency (scope, customer_id, fingerprint, txn, state, reserved_at) \
-         VALUES ($1, $2, $3, $4, 'reserved', $5) ON CONFLICT (scope) DO UPDATE SET \
-         txn = $4, state = 'reserved', reserved_at = $5, ended_at = NULL \
-         WHERE idempotency.state = 'unsent' AND idempotency.fingerprint = $3",
+        "INSERT INTO idempotency (scope, customer_id, fingerprint, txn, state, reserved_at, likeness, upstream, \
+         settlement_order) VALUES ($1, $2, $3, $4, 'reserved', $5, $6, $7, $8) ON CONFLICT (scope) DO UPDATE SET \
+         txn = $4, state = 'reserved', reserved_at = $5, ended_at = NULL, likeness = $6, upstream = $7, \
+         settlement_order = $8 WHERE idempotency.state = 'unsent' AND idempotency.fingerprint = $3",
         vec![
-            scope.0.to_vec().into(),
-            customer.as_str().into(),
-            fingerprint.0.to_vec().into(),
-            transaction.as_str().into(),
+            scope.into(),
+            reservation.customer.as_str().into(),
+            reservation.fingerprint.0.to_vec().into(),
+            reservation.transaction.as_str().into(),
             now.into(),
+            reservation.likeness.map(|likeness| likeness.to_vec()).into(),
+            reservation.upstream.into(),
+            reservation.settlement_order.into(),
         ],
     );
 }
@@ -170,16 +215,12 @@ pub fn conclude(
     outcome: &Outcome,
     now: Timestamp,
 ) {
-    let (state, answer) = match outcome {
-        Outcome::Reserved => ("reserved", None),
-        Outcome::Unsent => ("unsent", None),
-        Outcome::Answered(sealed) => ("answered", Some(sealed.clone())),
-        Outcome::Unknown => ("unknown", None),
-        Outcome::NotExecuted => ("not-executed", None),
-    };
+    let (state, answer) = outcome.columns();
     batch.one_row(
         RESERVED_BY_US,
-        "UPDATE idempotency SET state = $1, answer = $2, ended_at = $3 \
+        "UPDATE idempotency SET state = $1, answer = $2, ended_at = $3, \
+         likeness = CASE WHEN $1 = 'unknown' THEN likeness END, \
+         settlement_order = CASE WHEN $1 = 'unknown' THEN settlement_order END \
          WHERE scope = $4 AND txn = $5 AND state = 'reserved'",
         vec![
             state.into(),

@@ -2,14 +2,19 @@
 //!
 //! * [`extract`] reads the intent from a body by the route's mapping (design 5);
 //! * [`exemption`] keeps the low-value counters (SCA-19), [`payee`] the customer's trusted payees (SCA-17);
-//! * [`idempotency`] keeps what became of every payment (draft-ietf-httpapi-idempotency-key-header, design 6).
+//! * [`idempotency`] keeps what became of every payment (draft-ietf-httpapi-idempotency-key-header, design 6);
+//! * [`underway`] knows which payments of this process are between their two writes;
+//! * [`settlement`] is how an unknown outcome becomes known, and [`inquiry`] when what a backend says about it counts.
 //!
 //! It adds its statements to the gate's one Sealed write and decides nothing: thresholds stand in the policies.
 
 pub mod exemption;
 pub mod extract;
 pub mod idempotency;
+pub mod inquiry;
 pub mod payee;
+pub mod settlement;
+pub mod underway;
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-use super::{exemption, idempotency, payee};
+use super::settlement::Way;
+use super::{exemption, idempotency, payee, settlement};
 use crate::base::{
     ClientId, CustomerId, Entropy, RouteName, SystemClock, SystemEntropy, Timestamp, TransactionId,
 };
@@ -220,8 +221,16 @@ fn print(body: u8) -> Fingerprint {
 
 async fn reserve(db: &Db, key: &str, body: u8, transaction: &str) -> Option<&'static str> {
     let mut batch = Batch::new();
-    let transaction = TransactionId::new(transaction);
-    idempotency::reserve(&mut batch, &scope(key), &print(body), &anna(), &transaction, NOW);
+    let reservation = idempotency::Reservation {
+        scope: &scope(key),
+        fingerprint: &print(body),
+        customer: &anna(),
+        transaction: &TransactionId::new(transaction),
+        likeness: Some([body; 32]),
+        upstream: "bank",
+        settlement_order: b"order".to_vec(),
+    };
+    idempotency::reserve(&mut batch, reservation, NOW);
     guard(db.commit(batch).await)
 }
 
@@ -284,8 +293,8 @@ async fn an_outcome_is_written_once_and_its_key_never_goes_again() {
     let (_folder, db) = store();
     for (place, outcome) in [
         Outcome::Answered(b"sealed".to_vec()),
-        Outcome::Unknown,
         Outcome::NotExecuted,
+        Outcome::Unknown,
     ]
     .into_iter()
     .enumerate()
@@ -336,4 +345,81 @@ async fn before_the_end(path: &Path) {
             assert_eq!(conclude(&db, key, "txn-1", &outcome).await, None);
         }
     }
+}
+
+/// Design 6: an equal payment under another key waits until the outcome of the first is known; one under way does not
+/// stand in its way, and neither does another amount.
+#[tokio::test]
+async fn while_an_outcome_is_unknown_an_equal_payment_under_another_key_is_not_sent() {
+    let (_folder, db) = store();
+    assert_eq!(reserve(&db, "first", 1, "txn-1").await, None);
+    assert_eq!(reserve(&db, "parallel", 1, "txn-2").await, None);
+    assert_eq!(conclude(&db, "first", "txn-1", &Outcome::Unknown).await, None);
+    assert_eq!(
+        reserve(&db, "again", 1, "txn-3").await,
+        Some(idempotency::NO_EQUAL_IS_UNKNOWN)
+    );
+    assert_eq!(reserve(&db, "other", 2, "txn-4").await, None);
+    let first = settlement::first_equal(&db, &[1; 32]).await.unwrap();
+    assert_eq!(first, Some((TransactionId::new("txn-1"), b"order".to_vec())));
+    settle(&db, "first", &Outcome::NotExecuted).await.unwrap();
+    assert_eq!(reserve(&db, "again", 1, "txn-3").await, None);
+}
+
+/// Settles the one unknown payment.
+async fn settle(db: &Db, key: &str, outcome: &Outcome) -> Result<(), StoreError> {
+    let (open, more) = settlement::unknown(db, Timestamp::from_micros(0)).await?;
+    assert!(!more);
+    let open = open.into_iter().find(|open| open.scope == scope(key));
+    let mut batch = Batch::new();
+    settlement::settle(
+        &mut batch,
+        &open.expect("it is unknown"),
+        outcome,
+        Way::Probe,
+        NOW,
+    );
+    db.commit(batch).await
+}
+
+/// IDEM-08, design 6: settled once, for good, and what was kept to find out is gone.
+#[tokio::test]
+async fn a_settled_payment_is_never_sent_again() {
+    let (_folder, db) = store();
+    for (key, outcome) in [
+        ("executed", Outcome::Answered(b"sealed".to_vec())),
+        ("not-executed", Outcome::NotExecuted),
+    ] {
+        assert_eq!(reserve(&db, key, 1, "txn-1").await, None);
+        assert_eq!(conclude(&db, key, "txn-1", &Outcome::Unknown).await, None);
+        let (open, _) = settlement::unknown(&db, Timestamp::from_micros(0)).await.unwrap();
+        assert_eq!((open.len(), open[0].upstream.as_str()), (1, "bank"));
+        let order = settlement::order(&db, &open[0]).await.unwrap();
+        assert_eq!(order.as_deref(), Some(&b"order"[..]));
+        settle(&db, key, &outcome).await.unwrap();
+        assert_eq!(record(&db, key).await.outcome, outcome);
+        assert_eq!(reserve(&db, key, 1, "txn-2").await, Some(KEY_IS_FREE));
+        assert_eq!(settlement::order(&db, &open[0]).await.unwrap(), None);
+        let mut again = Batch::new();
+        settlement::settle(&mut again, &open[0], &Outcome::NotExecuted, Way::Retry, NOW);
+        assert_eq!(guard(db.commit(again).await), Some(settlement::STILL_UNKNOWN));
+    }
+    assert_eq!(settlement::count_unknown(&db).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_is_reserved_by_nobody_becomes_unknown_once() {
+    let (_folder, db) = store();
+    assert_eq!(reserve(&db, "k", 1, "txn-1").await, None);
+    let reserved = settlement::reserved(&db).await.unwrap();
+    assert_eq!(reserved, [(scope("k"), TransactionId::new("txn-1"))]);
+    for expected in [None, Some(settlement::STILL_RESERVED)] {
+        let mut batch = Batch::new();
+        settlement::cut_off(&mut batch, &reserved[0].0, &reserved[0].1, NOW);
+        assert_eq!(guard(db.commit(batch).await), expected);
+    }
+    assert_eq!(
+        settlement::count_unknown(&db).await.unwrap(),
+        [("bank".to_owned(), 1)]
+    );
 }

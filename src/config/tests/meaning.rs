@@ -169,6 +169,7 @@ fn the_charter_follows_every_gate_relevant_key_and_no_other() {
         ("[keys]", "[dpop]\nnonce = \"off\"\n[keys]"),
         ("trust_domain", "client_evidence = \"signed\"\ntrust_domain"),
         ("trust_domain", "answer_keys = \"bank.jwks.json\"\ntrust_domain"),
+        ("trust_domain", "settle = \"retry\"\ntrust_domain"),
         ("payee = \"/payee\"", "payee = \"/payee\"\nalso = [\"/note\"]"),
         ("[keys]", "[defense]\ntrusted_sources = \"10.0.0.0/8\"\n[keys]"),
     ] {

@@ -1,0 +1,331 @@
+//! Settling: how the outcome of a payment that was never answered becomes known (design 6). A job runs it every second.
+//!
+//! What the store did not take is written, what was cut off becomes unknown, and what is unknown is asked for in its
+//! upstream's way. A settled payment is never sent again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::StatusCode;
+use tokio::task::JoinSet;
+
+use super::journey::{Gate, Services};
+use super::kept::{Kept, keep};
+use super::order;
+use super::probe::{Desk, question, repeat};
+use super::seal::Sealed;
+use super::snapshot::Snapshot;
+use crate::base::event::Digest;
+use crate::base::{Event, Timestamp, TransactionId};
+use crate::config::Settle;
+use crate::store::{Batch, StoreError};
+use crate::telemetry::{Label, names};
+use crate::transaction::idempotency::Outcome;
+use crate::transaction::inquiry::{Inquiry, Word};
+use crate::transaction::settlement::{self, Open, Order, Way};
+use crate::upstream::{self, Answer, SendError};
+
+/// Payments asked for at once.
+const AT_ONCE: usize = 16;
+
+/// Finds out what became of payments.
+pub struct Settlement {
+    gate: Arc<Gate>,
+    inquiries: Mutex<HashMap<TransactionId, Inquiry>>,
+    /// Where the next run goes on, when there are more unknown payments than one run looks at.
+    after: Mutex<Timestamp>,
+    /// The upstreams whose gauge was set; one that has no unknown payment any more is set to none.
+    gauged: Mutex<Vec<Arc<str>>>,
+}
+
+/// What a backend said about a payment, with what is to be kept of it.
+struct Said {
+    word: Word,
+    answer: Option<(StatusCode, Option<[u8; 32]>, Kept)>,
+}
+
+impl Settlement {
+    /// For the payments of `gate`.
+    #[must_use]
+    pub fn new(gate: Arc<Gate>) -> Self {
+        Self {
+            gate,
+            inquiries: Mutex::default(),
+            after: Mutex::new(Timestamp::from_micros(0)),
+            gauged: Mutex::default(),
+        }
+    }
+
+    /// One run.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the store is not to be read or written; the next run goes on.
+    pub async fn run(self: &Arc<Self>) -> Result<(), StoreError> {
+        self.write_what_waits().await?;
+        self.note_cut_off().await?;
+        self.ask_for_unknown().await?;
+        self.gauge().await
+    }
+
+    fn services(&self) -> &Services {
+        &self.gate.services
+    }
+
+    /// The store takes writes again, or this fails and everything waits on.
+    async fn write_what_waits(&self) -> Result<(), StoreError> {
+        let services = self.services();
+        while let Some(unwritten) = services.underway.next_unwritten() {
+            match services.db.commit(unwritten.batch.clone()).await {
+                Err(StoreError::Guard(_)) | Ok(()) => {}
+                Err(error) => {
+                    services.underway.keep(unwritten);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reserved, but carried by nobody: its request was aborted, or there was no room to keep its conclusion.
+    async fn note_cut_off(&self) -> Result<(), StoreError> {
+        let services = self.services();
+        for (scope, transaction) in settlement::reserved(&services.db).await? {
+            if services.underway.holds(&transaction) {
+                continue;
+            }
+            let mut batch = Batch::new();
+            settlement::cut_off(&mut batch, &scope, &transaction, services.clock.now());
+            ignore_guard(services.db.commit(batch).await)?;
+        }
+        Ok(())
+    }
+
+    async fn ask_for_unknown(self: &Arc<Self>) -> Result<(), StoreError> {
+        let after = *self.after.lock().unwrap_or_else(PoisonError::into_inner);
+        let (unknown, more) = settlement::unknown(&self.services().db, after).await?;
+        let next = unknown.last().filter(|_| more).map(|last| last.reserved_at);
+        *self.after.lock().unwrap_or_else(PoisonError::into_inner) = next.unwrap_or_default();
+        let snapshot = self.gate.snapshot();
+        let mut asking = JoinSet::new();
+        for open in unknown {
+            if !self.is_due(&open, &snapshot) {
+                continue;
+            }
+            if asking.len() >= AT_ONCE {
+                finished(asking.join_next().await)?;
+            }
+            let (this, snapshot) = (Arc::clone(self), Arc::clone(&snapshot));
+            asking.spawn(async move { this.ask(open, &snapshot).await });
+        }
+        while !asking.is_empty() {
+            finished(asking.join_next().await)?;
+        }
+        Ok(())
+    }
+
+    fn is_due(&self, open: &Open, snapshot: &Snapshot) -> bool {
+        let Some(upstream) = snapshot.config.upstream(&open.upstream) else {
+            return false;
+        };
+        let now = self.services().clock.now();
+        let mut inquiries = self.inquiries.lock().unwrap_or_else(PoisonError::into_inner);
+        let inquiry = inquiries
+            .entry(open.transaction.clone())
+            .or_insert_with(|| Inquiry::new(now));
+        upstream.settle != Settle::Hold && inquiry.is_due(now)
+    }
+
+    async fn ask(&self, open: Open, snapshot: &Snapshot) -> Result<(), StoreError> {
+        let sealed = settlement::order(&self.services().db, &open).await?;
+        let order = sealed.and_then(|sealed| order::open(&sealed, &open.transaction, &snapshot.keys));
+        let Some(order) = order else {
+            tracing::warn!(transaction = %open.transaction, "nothing was kept to settle a payment with");
+            return self.wait(&open);
+        };
+        let Some(upstream) = snapshot.config.upstream(&open.upstream) else {
+            return Ok(());
+        };
+        match &upstream.settle {
+            Settle::Hold => Ok(()),
+            Settle::Retry => self.send_again(&open, &order, snapshot).await,
+            Settle::Probe { after, path } => {
+                let desk = self.desk(snapshot);
+                let Some(Ok(settling)) = question(&open, &order, path, &desk) else {
+                    tracing::warn!(transaction = %open.transaction, "a payment cannot be asked for");
+                    return self.wait(&open);
+                };
+                let answer = upstream::send(&snapshot.upstreams, Sealed::of_settlement(settling)).await;
+                let said = Said::about(answer);
+                let (now, believed_from) = (self.services().clock.now(), open.since.plus(*after));
+                match self.hear(&open, said.word, believed_from, now) {
+                    Some(_) => self.settle(&open, said, Way::Probe, snapshot).await,
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// An answer that ends the matter settles it; a backend that is busy with the first copy says nothing yet.
+    async fn send_again(&self, open: &Open, order: &Order, snapshot: &Snapshot) -> Result<(), StoreError> {
+        let Some(Ok(settling)) = repeat(open, order, &self.desk(snapshot)) else {
+            tracing::warn!(transaction = %open.transaction, "a payment was not kept to be sent again");
+            return self.wait(open);
+        };
+        let answer = upstream::send(&snapshot.upstreams, Sealed::of_settlement(settling)).await;
+        match Said::again(answer) {
+            said if said.word == Word::Nothing => self.wait(open),
+            said => self.settle(open, said, Way::Retry, snapshot).await,
+        }
+    }
+
+    fn desk<'a>(&'a self, snapshot: &'a Snapshot) -> Desk<'a> {
+        Desk {
+            snapshot,
+            now: self.services().clock.now(),
+            entropy: &*self.services().entropy,
+        }
+    }
+
+    fn wait(&self, open: &Open) -> Result<(), StoreError> {
+        let now = self.services().clock.now();
+        self.hear(open, Word::Nothing, now, now);
+        Ok(())
+    }
+
+    fn hear(&self, open: &Open, word: Word, believed_from: Timestamp, now: Timestamp) -> Option<Word> {
+        let mut inquiries = self.inquiries.lock().unwrap_or_else(PoisonError::into_inner);
+        let inquiry = inquiries
+            .entry(open.transaction.clone())
+            .or_insert_with(|| Inquiry::new(now));
+        inquiry.hear(word, believed_from, now)
+    }
+
+    async fn settle(&self, open: &Open, said: Said, way: Way, snapshot: &Snapshot) -> Result<(), StoreError> {
+        let services = self.services();
+        let executed = said.answer.is_some();
+        let event = Event::Settled {
+            transaction: open.transaction.clone(),
+            by: way.as_str(),
+            executed,
+            status: said.answer.as_ref().map(|(status, ..)| status.as_u16()),
+            content: said
+                .answer
+                .as_ref()
+                .and_then(|(_, digest, _)| digest.as_ref().map(Digest::new)),
+        };
+        let outcome = said.answer.map_or(Outcome::NotExecuted, |(.., kept)| {
+            Outcome::Answered(keep(&kept, &open.transaction, &snapshot.keys, &*services.entropy))
+        });
+        let now = services.clock.now();
+        let mut batch = Batch::new();
+        settlement::settle(&mut batch, open, &outcome, way, now);
+        batch.record(now, &*services.entropy, &event);
+        ignore_guard(services.db.commit(batch).await)?;
+        tracing::info!(transaction = %open.transaction, by = way.as_str(), executed, "a payment was settled");
+        let label = if executed { "executed" } else { "not-executed" };
+        let upstream = Label::configured(&Arc::from(open.upstream.as_str()));
+        services
+            .metrics
+            .count(&names::PAYMENTS_SETTLED, [upstream, label.into()]);
+        let mut inquiries = self.inquiries.lock().unwrap_or_else(PoisonError::into_inner);
+        inquiries.remove(&open.transaction);
+        Ok(())
+    }
+
+    /// How many outcomes are unknown, for whoever watches; `hold` waits for people to look here.
+    async fn gauge(&self) -> Result<(), StoreError> {
+        let services = self.services();
+        let counted = settlement::count_unknown(&services.db).await?;
+        let mut gauged = self.gauged.lock().unwrap_or_else(PoisonError::into_inner);
+        for (upstream, _) in &counted {
+            if !gauged.iter().any(|known| **known == **upstream) {
+                gauged.push(Arc::from(upstream.as_str()));
+            }
+        }
+        for upstream in gauged.iter() {
+            let count = counted.iter().find(|(name, _)| **name == **upstream);
+            let count = count.map_or(0, |(_, count)| u32::try_from(*count).unwrap_or(u32::MAX));
+            let label = Label::configured(upstream);
+            services.metrics.set(&names::PAYMENTS_UNKNOWN, [label], count);
+        }
+        if counted.is_empty() {
+            self.inquiries
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clear();
+        }
+        Ok(())
+    }
+}
+
+impl Said {
+    const NOTHING: Self = Self {
+        word: Word::Nothing,
+        answer: None,
+    };
+
+    /// What the answer to a question says. It was signed by the backend, or came over mutual authentication.
+    fn about(answer: Result<Answer, SendError>) -> Self {
+        match answer {
+            Ok(answer) if matches!(answer.status, StatusCode::OK | StatusCode::CREATED) => {
+                Self::executed(&answer)
+            }
+            Ok(answer) if matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::GONE) => Self {
+                word: Word::NotFound,
+                answer: None,
+            },
+            _ => Self::NOTHING,
+        }
+    }
+
+    /// What the answer to a repeated request says: the payment's own answer, unless it is about the moment.
+    fn again(answer: Result<Answer, SendError>) -> Self {
+        match answer {
+            Ok(answer) if is_about_the_moment(answer.status) => Self::NOTHING,
+            Ok(answer) => Self::executed(&answer),
+            Err(SendError::TooLarge { status, digest }) => Self {
+                word: Word::Executed(digest.unwrap_or_default()),
+                answer: Some((status, digest, Kept::too_large(status, digest))),
+            },
+            Err(_) => Self::NOTHING,
+        }
+    }
+
+    fn executed(answer: &Answer) -> Self {
+        let digest = countersign_jose::sha256(&answer.body);
+        let both = [answer.status.as_str().as_bytes(), &digest].concat();
+        Self {
+            word: Word::Executed(countersign_jose::sha256(&both)),
+            answer: Some((answer.status, Some(digest), Kept::whole(answer))),
+        }
+    }
+}
+
+/// The first copy is being processed, or the backend cannot say now.
+fn is_about_the_moment(status: StatusCode) -> bool {
+    status.is_server_error()
+        || status.is_redirection()
+        || matches!(
+            status,
+            StatusCode::CONFLICT
+                | StatusCode::TOO_EARLY
+                | StatusCode::TOO_MANY_REQUESTS
+                | StatusCode::UNAUTHORIZED
+        )
+}
+
+/// Somebody else was first; what they wrote stands.
+fn ignore_guard(outcome: Result<(), StoreError>) -> Result<(), StoreError> {
+    match outcome {
+        Err(StoreError::Guard(_)) => Ok(()),
+        other => other,
+    }
+}
+
+fn finished(run: Option<Result<Result<(), StoreError>, tokio::task::JoinError>>) -> Result<(), StoreError> {
+    match run {
+        Some(Ok(outcome)) => outcome,
+        // A panic ends this one question; the next run asks again.
+        Some(Err(_)) | None => Ok(()),
+    }
+}
