@@ -15,6 +15,7 @@ mod demo;
 mod docs;
 mod journey;
 mod keys_command;
+mod payments;
 mod routes;
 mod support;
 mod transport;

@@ -318,7 +318,41 @@ pub(crate) struct Ready<'g> {
     sent: Sent,
 }
 
+/// A request that outlives the gateway it was made for.
+pub(crate) struct Captured {
+    protocol: Protocol,
+    sent: Sent,
+}
+
+impl Captured {
+    /// Sends it to another life of the gateway.
+    pub(crate) async fn sent_to(self, gateway: &TestGateway) -> Answer<'_> {
+        let ready = Ready {
+            gateway,
+            wire: gateway.public(),
+            protocol: self.protocol,
+            sent: self.sent,
+        };
+        ready.send().await
+    }
+}
+
 impl<'g> Ready<'g> {
+    /// What someone who listens has of it.
+    pub(crate) fn taken(&self) -> Captured {
+        Captured {
+            protocol: self.protocol,
+            sent: self.sent.clone(),
+        }
+    }
+
+    /// The same with other headers.
+    pub(crate) fn changed(&self, change: impl FnOnce(&mut HeaderMap)) -> Self {
+        let mut changed = self.clone();
+        change(&mut changed.sent.headers);
+        changed
+    }
+
     pub(crate) async fn send(&self) -> Answer<'g> {
         let sent = &self.sent;
         let uri = match self.protocol {

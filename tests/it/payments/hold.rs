@@ -1,0 +1,24 @@
+//! Settling by people: `settle = "hold"`, and what is left out.
+
+use super::{count, settled_by, states};
+use crate::support::{Deed, PAYMENT, Setting, TestGateway};
+
+const HOLD: Setting = settled_by("trust_domain = \"bank.internal\"\nsettle = \"hold\"");
+
+#[tokio::test]
+async fn it_stays_unknown_for_the_client_and_visible_for_those_who_watch() {
+    let gateway = TestGateway::with(&[HOLD]).await;
+    let alice = gateway.alice().await;
+    gateway.backend.next(Deed::Cut);
+    alice.pay_under("k", PAYMENT).send().await;
+    let gauge = r#"countersign_payments_unknown{upstream="bank"} 1"#;
+    let seen = async {
+        while !gateway.services.metrics.render().contains(gauge) {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(super::PATIENCE, seen).await.unwrap();
+    alice.pay_under("k", PAYMENT).is_refused("outcome-unknown").await;
+    assert_eq!(states(&gateway).await, ["unknown"]);
+    assert_eq!(count(&gateway, "GET"), 0, "nobody was asked");
+}
