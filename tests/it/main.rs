@@ -11,6 +11,7 @@
 mod architecture;
 mod compile_fail;
 mod coverage;
+mod crash;
 mod demo;
 mod docs;
 mod journey;

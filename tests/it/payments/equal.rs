@@ -28,7 +28,7 @@ async fn it_waits_for_the_first_and_is_told_which_that_is() {
     assert_eq!(posts(), 1);
     let answer = until_known(&alice, "first", PAYMENT).await;
     assert_eq!(answer.status(), 200);
-    alice.pay_under("second", PAYMENT).is_answered().await;
+    alice.pay_under("second", PAYMENT).expect_answer().await;
     assert_eq!(posts(), 2);
 }
 
@@ -38,13 +38,13 @@ async fn another_amount_or_customer_does_not_wait() {
     let alice = gateway.alice().await;
     gateway.backend.next(Deed::Cut);
     alice.pay_under("first", PAYMENT).send().await;
-    alice.pay(&payment_of("12.51")).is_answered().await;
+    alice.pay(&payment_of("12.51")).expect_answer().await;
     let bob = Login {
         customer: "bob",
         ..Login::default()
     };
-    gateway.login(bob).await.pay(PAYMENT).is_answered().await;
-    alice.pay(PAYMENT).is_refused("outcome-unknown").await;
+    gateway.login(bob).await.pay(PAYMENT).expect_answer().await;
+    alice.pay(PAYMENT).expect_refusal("outcome-unknown").await;
 }
 
 /// Two at once under two keys are two payments, as the customer says; it is lost answers that make people pay again.
@@ -56,7 +56,7 @@ async fn two_at_once_are_two_payments() {
     let first = alice.pay(PAYMENT).finish();
     let second = async {
         gateway.backend.wait_for(1).await;
-        alice.pay(PAYMENT).is_answered().await;
+        alice.pay(PAYMENT).expect_answer().await;
         gateway.backend.release();
     };
     let (first, ()) = tokio::join!(first.send(), second);

@@ -92,7 +92,7 @@ async fn not_found_counts_once_nothing_can_be_on_its_way_and_then_for_ever() {
     refused.assert_problem("not-executed");
     assert!(gateway.now().since(sent_at) >= Duration::from_secs(30));
     alice.renew();
-    alice.pay_under("k", PAYMENT).is_refused("not-executed").await;
+    alice.pay_under("k", PAYMENT).expect_refusal("not-executed").await;
     assert_eq!(count(&gateway, "POST"), 1);
     assert_eq!(states(&gateway).await, ["not-executed"]);
 }
@@ -133,7 +133,7 @@ async fn a_restart_in_the_middle_leaves_an_unknown_outcome_that_is_settled() {
     let gateway = TestGateway::with(&[PROBE]).await;
     {
         let alice = gateway.alice().await;
-        alice.pay_under("k", PAYMENT).is_answered().await;
+        alice.pay_under("k", PAYMENT).expect_answer().await;
     }
     // As a crash leaves it.
     let mut crash = countersign::store::Batch::new();
@@ -146,6 +146,6 @@ async fn a_restart_in_the_middle_leaves_an_unknown_outcome_that_is_settled() {
     let gateway = gateway.restart().await;
     assert_eq!(states(&gateway).await, ["unknown"]);
     let alice = gateway.alice().await;
-    alice.pay_under("k", PAYMENT).is_refused("outcome-unknown").await;
+    alice.pay_under("k", PAYMENT).expect_refusal("outcome-unknown").await;
     assert_eq!(count(&gateway, "POST"), 1);
 }

@@ -41,15 +41,15 @@ async fn a_refusal_by_the_bank_is_replayed_as_well() {
 async fn another_request_under_the_same_key_is_refused() {
     let gateway = TestGateway::start().await;
     let alice = gateway.alice().await;
-    alice.pay_under("k", PAYMENT).is_answered().await;
+    alice.pay_under("k", PAYMENT).expect_answer().await;
     alice
         .pay_under("k", &payment_of("12.51"))
-        .is_refused("idempotency-key-reused")
+        .expect_refusal("idempotency-key-reused")
         .await;
     alice
         .pay_under("k", PAYMENT)
         .header("content-type", "application/json;charset=utf-8")
-        .is_refused("idempotency-key-reused")
+        .expect_refusal("idempotency-key-reused")
         .await;
 }
 
@@ -64,7 +64,7 @@ async fn another_customer_or_app_with_the_same_key_pays_for_themselves() {
             ..Login::default()
         };
         let caller = gateway.login(login).await;
-        let answer = caller.pay_under("k", PAYMENT).is_answered().await;
+        let answer = caller.pay_under("k", PAYMENT).expect_answer().await;
         assert_eq!(answer.header("idempotency-replayed"), "");
     }
     assert_eq!(gateway.backend.count(), 2);
@@ -79,13 +79,13 @@ async fn while_the_first_is_under_way_the_second_is_told_so() {
     let first = alice.pay_under("k", PAYMENT).finish();
     let second = async {
         gateway.backend.wait_for(1).await;
-        let refused = alice.pay_under("k", PAYMENT).is_refused("in-progress").await;
+        let refused = alice.pay_under("k", PAYMENT).expect_refusal("in-progress").await;
         assert!(!refused.header("retry-after").is_empty());
         gateway.backend.release();
     };
     let (first, ()) = tokio::join!(first.send(), second);
     assert_eq!(first.status(), 200);
-    let again = alice.pay_under("k", PAYMENT).is_answered().await;
+    let again = alice.pay_under("k", PAYMENT).expect_answer().await;
     assert_eq!(again.header("idempotency-replayed"), "true");
 }
 
@@ -97,13 +97,13 @@ async fn a_refusal_does_not_occupy_the_key() {
     alice
         .pay_under("k", PAYMENT)
         .then_header("content-digest", "sha-256=:AAAA:")
-        .is_refused("signature-invalid")
+        .expect_refusal("signature-invalid")
         .await;
     alice
         .pay_under("k", &payment_of("12.5"))
-        .is_refused("transaction-invalid")
+        .expect_refusal("transaction-invalid")
         .await;
-    alice.pay_under("k", PAYMENT).is_answered().await;
+    alice.pay_under("k", PAYMENT).expect_answer().await;
 }
 
 /// Provably not one byte was sent: the key may go again, and does.
@@ -118,7 +118,7 @@ async fn what_was_never_sent_may_go_again() {
     }
     gateway.backend.restart().await;
     let alice = gateway.alice().await;
-    let answer = alice.pay_under("k", PAYMENT).is_answered().await;
+    let answer = alice.pay_under("k", PAYMENT).expect_answer().await;
     assert_eq!(answer.header("idempotency-replayed"), "");
     assert_eq!(gateway.backend.count(), 1);
 }

@@ -105,7 +105,7 @@ impl Backend {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
-            tls: TlsAcceptor::from(Arc::new(tls(identity, clients))),
+            tls: TlsAcceptor::from(Arc::new(server_tls(identity, clients))),
             seen: watch::Sender::default(),
             next: Mutex::default(),
             release: Notify::new(),
@@ -178,7 +178,8 @@ impl Backend {
     }
 }
 
-fn tls((chain, key): (&Path, &Path), clients: &Path) -> ServerConfig {
+/// A server that shows this certificate and asks for one of `clients`.
+pub(crate) fn server_tls((chain, key): (&Path, &Path), clients: &Path) -> ServerConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(clients).unwrap() {

@@ -110,6 +110,16 @@ impl Home {
         build(config, clock, Arc::clone(&self.entropy)).await
     }
 
+    /// The port of the public door.
+    pub(crate) const fn public_port(&self) -> u16 {
+        self.ports[0]
+    }
+
+    /// The public door.
+    pub(crate) fn public(&self) -> Wire {
+        self.wire(self.ports[0], None)
+    }
+
     pub(super) fn wire(&self, port: u16, identity: Option<&IssuedPaths>) -> Wire {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let identity = identity.map(|paths| (paths.chain.as_path(), paths.key.as_path()));

@@ -14,14 +14,14 @@ mod signature;
 mod wire;
 
 pub(crate) use answer::Answer;
-pub(crate) use backend::{Deed, Seen};
+pub(crate) use backend::{Deed, Seen, server_tls};
 pub(crate) use caller::{Caller, Login};
 pub(crate) use draft::Draft;
 pub(crate) use gateway::TestGateway;
 pub(crate) use home::{Home, Setting, Shared, write_private};
 pub(crate) use proof::{Proof, jwt};
 pub(crate) use signature::Signature;
-pub(crate) use wire::Protocol;
+pub(crate) use wire::{Protocol, Received, Wire};
 
 /// What an honest app pays with: under the low-value limit.
 pub(crate) const PAYMENT: &str = concat!(
