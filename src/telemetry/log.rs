@@ -45,6 +45,9 @@ pub fn start(format: Format, filter: Option<&str>) -> Result<(), LogError> {
     let filter = filter_from(filter, std::env::var(FILTER_VARIABLE).ok().as_deref())?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // A line that cannot be written is lost. Complaining about it on the same stderr would panic, and end requests
+        // because a disk is full.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     let started = match format {
         Format::Human => builder

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -27,6 +28,9 @@ const FOLDER: &str = "COUNTERSIGN_CRASH_BANK";
 const PORT: &str = "COUNTERSIGN_CRASH_BANK_PORT";
 /// The name of that test.
 const NAME: &str = "crash::bank::the_ledger_survives_the_bank";
+
+/// While this file is in its folder the bank executes, but does not answer.
+pub(super) const HOLD: &str = "hold";
 
 /// A line of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +69,7 @@ pub(super) fn process(folder: &Path, port: u16) -> impl Fn() -> Command + Send +
 }
 
 struct Bank {
+    folder: PathBuf,
     file: Mutex<File>,
     executed: Mutex<HashMap<String, Value>>,
 }
@@ -78,6 +83,7 @@ impl Bank {
         // Ends a line that was cut off.
         file.write_all(b"\n").unwrap();
         Self {
+            folder: folder.to_owned(),
             executed: Mutex::new(executed.collect()),
             file: Mutex::new(file),
         }
@@ -99,6 +105,9 @@ impl Bank {
         if body.collect().await.is_err() {
             return respond(StatusCode::BAD_REQUEST, &json!({}));
         }
+        if !head.uri.path().starts_with("/payments") {
+            return respond(StatusCode::OK, &json!({}));
+        }
         let claims = head.headers["txn-token"]
             .to_str()
             .unwrap()
@@ -112,7 +121,11 @@ impl Bank {
             key: claims["tctx"]["idempotency_key"].as_str().unwrap().to_owned(),
         };
         if head.method == http::Method::POST {
-            let executed = tokio::task::spawn_blocking(move || self.execute(&entry)).await;
+            let bank = Arc::clone(&self);
+            let executed = tokio::task::spawn_blocking(move || bank.execute(&entry)).await;
+            while self.folder.join(HOLD).exists() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
             return respond(StatusCode::CREATED, &executed.unwrap());
         }
         match self.executed.lock().unwrap().get(&entry.transaction) {
