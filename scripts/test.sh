@@ -50,6 +50,8 @@ begin "format, lints, dependencies"
 scripts/lint.sh
 begin "unit, property, integration and documentation tests, and a short run of every fuzz target"
 BOLERO_RANDOM_TEST_TIME_MS=${BOLERO_RANDOM_TEST_TIME_MS:-3000} cargo test --locked --workspace
+begin "the crash test finds a gate that sends before it commits"
+cargo test --locked --features fault-injection --test it crash::a_gate_that_sends
 begin "clients and verifiers of other people"
 tests/interop/run.sh
 printf '\nmake test: passed (%d s)\n' "$SECONDS"
