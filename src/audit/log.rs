@@ -38,13 +38,22 @@ pub struct Leaf {
 pub enum LogError {
     /// The store failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
     /// What the store holds does not belong together.
     #[error("the log is damaged: {0}")]
     Damaged(String),
     /// There is no such proof: the entry is not in the checkpoint's tree.
     #[error("there is no such entry in this tree")]
     NotThere,
+}
+
+impl From<StoreError> for LogError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Corrupt(_) => Self::Damaged(error.to_string()),
+            other => Self::Store(other),
+        }
+    }
 }
 
 impl From<LogError> for crate::base::Fault {

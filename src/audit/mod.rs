@@ -20,6 +20,8 @@ mod records;
 mod refusals;
 mod search;
 mod sequencer;
+#[cfg(test)]
+mod tests;
 pub mod verify;
 
 pub use anchor::{Anchor, AnchorFault};

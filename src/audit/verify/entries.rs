@@ -59,8 +59,9 @@ impl<C: LogCopy> Walk<'_, C> {
             let leaf = leaves.get(place).copied().unwrap_or(self.previous);
             match stored.get(place) {
                 Some(hash) if *hash != leaf => {
-                    let next = entries.get(place + 1);
-                    self.differs(id, index, leaf, &stored, next);
+                    let next = entries.get(place + 1).cloned();
+                    let next = next.or_else(|| self.first_of_next(id));
+                    self.differs(id, index, leaf, &stored, next.as_deref());
                 }
                 _ => self.in_its_place(index, bytes),
             }
@@ -95,8 +96,13 @@ impl<C: LogCopy> Walk<'_, C> {
         Ok(entries.cloned().collect())
     }
 
+    fn first_of_next(&self, id: BundleId) -> Option<Vec<u8>> {
+        let next = BundleId::in_log(id.index() + 1, self.size)?;
+        self.entries(next).ok()?.into_iter().next()
+    }
+
     /// The entry at `index` is not the one that the tile has there.
-    fn differs(&mut self, id: BundleId, index: u64, leaf: Hash, stored: &[Hash], next: Option<&Vec<u8>>) {
+    fn differs(&mut self, id: BundleId, index: u64, leaf: Hash, stored: &[Hash], next: Option<&[u8]>) {
         if let Some(place) = stored.iter().position(|hash| *hash == leaf) {
             return self.moved(index, id.first_entry() + place as u64);
         }
