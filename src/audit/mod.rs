@@ -9,7 +9,7 @@
 //!   replaced is found at start;
 //! * [`Refusals`] counts refusals of callers who are nobody yet, in bounded memory.
 //!
-//! Standards: RFC 6962, RFC 8785, C2SP as above (TLOG-01 to TLOG-13), PCI DSS 10.2 to 10.5 (PCI-13 to PCI-16), ASVS 16
+//! Standards: RFC 6962, RFC 8785, C2SP as above (TLOG-01 to TLOG-13), PCI DSS 10.2 and 10.3 (PCI-13 to PCI-15), ASVS 16
 //! (ASVS-09). It must never be in the way of a request, sign two trees that do not continue each other, or hold personal
 //! data.
 

@@ -16,6 +16,7 @@ mod demo;
 mod docs;
 mod journey;
 mod keys_command;
+mod log;
 mod payments;
 mod routes;
 mod support;

@@ -97,8 +97,14 @@ impl TestGateway {
 
     /// Stops the gateway and starts it again on the same store.
     pub(crate) async fn restart(self) -> Self {
+        self.restart_after(|_| {}).await
+    }
+
+    /// The same, with something done to its folder meanwhile.
+    pub(crate) async fn restart_after(self, change: impl FnOnce(&Path)) -> Self {
         let customers = self.customers.clone();
         let (home, backend) = self.stop().await;
+        change(home.dir.path());
         let built = home.open().await.unwrap();
         let mut gateway = Self::serve_again(home, backend, built);
         gateway.customers = customers;
@@ -230,6 +236,11 @@ impl TestGateway {
     /// The issuer.
     pub(crate) fn public_url(&self) -> String {
         format!("https://{}", self.authority())
+    }
+
+    /// The operations listener.
+    pub(crate) fn operations(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.home.ports[3]))
     }
 
     /// The public door.
