@@ -105,8 +105,8 @@ async fn everyone_reads_checkpoint_and_tiles_and_nobody_entries() {
 async fn no_entry_holds_what_is_about_a_person() {
     let gateway = TestGateway::start().await;
     let alice = gateway.alice().await;
-    alice.get("/accounts/7/balances").is_answered().await;
-    alice.pay(PAYMENT).is_answered().await;
+    alice.get("/accounts/7/balances").expect_answer().await;
+    alice.pay(PAYMENT).expect_answer().await;
     Draft::new(&gateway, "GET", "/accounts/7/balances").send().await;
     let token = alice.token.clone();
     let (note, _) = checkpoint(&gateway).await;
@@ -203,7 +203,7 @@ async fn a_gateway_on_an_older_backup_reads_but_does_not_write() {
     assert_eq!(refused.code.name(), "store-unavailable");
     // What changes nothing goes on.
     Draft::new(&gateway, "GET", "/rates/eur?to=usd")
-        .is_answered()
+        .expect_answer()
         .await;
     get(&gateway, "/log/checkpoint")
         .await

@@ -1,7 +1,8 @@
 //! A whole gateway in a folder of its own, built as `serve` builds it, with a clock that a test moves.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
