@@ -26,7 +26,8 @@ impl RequestPath {
     /// Splits a raw path as it stands in the request target, without its query.
     ///
     /// `None` when backends could disagree on what it names: dot segments, empty segments but the last, encoded slashes,
-    /// backslashes, control characters, broken percent-encoding (RFC 3986 sections 2.1 and 3.3).
+    /// backslashes, control characters, encoded semicolons, escapes of escapes, broken percent-encoding (RFC 3986 sections
+    /// 2.1 and 3.3).
     pub fn parse(raw: &str) -> Option<RequestPath> {
         let mut segments = Vec::new();
         let mut rest = Some(raw.strip_prefix('/')?);
@@ -81,7 +82,18 @@ fn decode_segment(segment: &str) -> Option<String> {
     let name = String::from_utf8(decoded).ok()?;
     let dots = matches!(name.as_str(), "." | "..");
     let hidden = name.is_empty() && !segment.is_empty();
-    (!dots && !hidden).then_some(name)
+    (!dots && !hidden && !is_code_again(&name)).then_some(name)
+}
+
+/// Whether a decoded name could be read once more: an escape that was itself escaped (`%252e`), or a semicolon that a
+/// backend which decodes first takes for the begin of a matrix parameter.
+fn is_code_again(name: &str) -> bool {
+    let mut bytes = name.as_bytes().windows(3);
+    let escaped = bytes.any(|three| match three {
+        [b'%', high, low] => high.is_ascii_hexdigit() && low.is_ascii_hexdigit(),
+        _ => false,
+    });
+    escaped || name.contains(';')
 }
 
 fn hex_digit(byte: u8) -> Option<u8> {
@@ -105,6 +117,11 @@ mod tests {
             "/a/./b",
             "/a/%2e%2e/payments",
             "/a/..;/payments",
+            "/a/..%3b/payments",
+            "/payments%3Bx",
+            "/a/%252e%252e/payments",
+            "/p%2561yments",
+            "/a%252fb",
             "/a%2fb",
             "/a%5Cb",
             "/a\\b",
@@ -131,5 +148,18 @@ mod tests {
             assert!(RequestPath::parse(path).unwrap().is_reserved(), "{path}");
         }
         assert!(!RequestPath::parse("/accounts").unwrap().is_reserved());
+    }
+
+    #[test]
+    fn an_encoded_character_that_no_backend_reads_twice_is_kept() {
+        for (path, segment) in [
+            ("/a%20b", "a b"),
+            ("/100%25", "100%"),
+            ("/100%25ig", "100%ig"),
+            ("/caf%C3%A9", "caf\u{e9}"),
+            ("/%41;v=1", "A"),
+        ] {
+            assert_eq!(RequestPath::parse(path).unwrap().segments(), [segment], "{path}");
+        }
     }
 }
