@@ -7,6 +7,7 @@ use super::admit::{Arrived, admit};
 use super::attest::attest;
 use super::forward::{Answered, forward, refuse};
 use super::identify::identify;
+use super::media_type::payment_is_json;
 use super::permit::permit;
 use super::recall::{Recalled, recall};
 use super::refusal::Refused;
@@ -129,6 +130,8 @@ impl Gate {
             Recalled::Answered(answered) => return Ok(answered),
             Recalled::New(attested) => *attested,
         };
+        // That a backend can read in a payment only what the gate reads.
+        let attested = payment_is_json(attested)?;
         // That the policies permit it.
         let permitted = permit(attested, services).await?;
         // What it needs is taken, and what goes out is signed.

@@ -26,6 +26,7 @@ mod forward;
 mod identify;
 mod journey;
 mod kept;
+mod media_type;
 mod order;
 mod outbound_head;
 mod permit;

@@ -9,6 +9,7 @@
 )]
 
 mod architecture;
+mod attacks;
 mod compile_fail;
 mod coverage;
 mod crash;
