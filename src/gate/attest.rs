@@ -13,6 +13,7 @@ use super::evidence::{PaymentEvidence, find_key, payment_evidence};
 use super::exchange::Exchange;
 use super::identify::{Caller, Identified};
 use super::journey::Services;
+use super::nonce::use_once;
 use super::refusal::{Refused, malformed};
 use crate::answer::Body;
 use crate::base::limits::{CLOCK_AHEAD, NONCE_CHARACTERS, PROOF_AGE};
@@ -20,8 +21,6 @@ use crate::base::{Code, Fault, Timestamp};
 use crate::config::Idempotency;
 use crate::identity::Confirmation;
 use crate::oauth::Profile;
-use crate::oauth::replay::ReplayRefusal;
-use crate::store::ephemeral::Seen;
 use crate::transaction::idempotency::Key;
 
 /// The tag of a client's request signature (FAPI 2.0 HTTP Signatures).
@@ -175,7 +174,7 @@ async fn check_signature(
     if let Some(error) = stale {
         return Err(Fault::new(Code::Stale).cause(error));
     }
-    facts.nonce = check_nonce(exchange, entry, key, services).await?;
+    facts.nonce = use_once(exchange, entry, key, services).await?;
     facts.client_signature = Some(members);
     facts.payment = payment;
     exchange.good_signature = Some(good_signature);
@@ -262,57 +261,6 @@ fn check_digest(exchange: &Exchange, facts: &Attestation) -> Result<(), Fault> {
     listed
         .verify(&computed)
         .map_err(|error| Fault::new(Code::DigestMismatch).cause(error))
-}
-
-/// A nonce is good once for its key; where none is needed and none came, the signature itself is. On routes that move money
-/// the Sealed write remembers the nonce durably as well. Elsewhere this memory is all there is: what is dated before it
-/// began is stale, and what is dated ahead of our clock is remembered durably too (design 6).
-async fn check_nonce(
-    exchange: &Exchange,
-    entry: &Entry<'_>,
-    key: &Jwk,
-    services: &Services,
-) -> Result<Option<[u8; 32]>, Fault> {
-    let place = replay_place(entry, key);
-    let until = exchange.at.plus(PROOF_AGE + CLOCK_AHEAD);
-    if exchange.moves_money() {
-        let seen = services.nonces.insert(place, (), until, exchange.at).await;
-        return match seen {
-            Ok(Seen::First) => Ok(Some(place)),
-            Ok(Seen::Before) => Err(Code::Replayed.into()),
-            Err(full) => Err(not_remembered(full)),
-        };
-    }
-    let created = Timestamp::from_seconds(entry.parameters().created.unwrap_or_default());
-    let once = services.dpop.replay().once(place, created, until, exchange.at);
-    match once.await {
-        Ok(()) => Ok(Some(place)),
-        Err(ReplayRefusal::BeforeStart) => {
-            Err(Fault::new(Code::Stale).cause("made before this gateway started"))
-        }
-        Err(ReplayRefusal::Seen) => Err(Code::Replayed.into()),
-        Err(refusal @ ReplayRefusal::Overloaded) => Err(not_remembered(refusal)),
-    }
-}
-
-fn not_remembered(cause: impl std::fmt::Display) -> Fault {
-    Fault::new(Code::Overloaded)
-        .cause(cause)
-        .retry_after(std::time::Duration::from_secs(1))
-}
-
-/// What of a signature may come once. Without a nonce it is the first half of the signature: the second half of an ECDSA
-/// signature can be negated by anyone, and it stays valid.
-fn replay_place(entry: &Entry<'_>, key: &Jwk) -> [u8; 32] {
-    let signer = key.key.thumbprint();
-    match entry.parameters().nonce.as_deref() {
-        Some(nonce) => countersign_jose::sha256(format!("{signer}\n{nonce}").as_bytes()),
-        None => {
-            let signature = entry.signature();
-            let (half, _) = signature.split_at(signature.len() / 2);
-            countersign_jose::sha256(&[format!("{signer}\n\n").as_bytes(), half].concat())
-        }
-    }
 }
 
 /// The keys a request of this caller may be signed with (SIG-13).

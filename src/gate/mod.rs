@@ -27,6 +27,7 @@ mod identify;
 mod journey;
 mod kept;
 mod media_type;
+mod nonce;
 mod order;
 mod outbound_head;
 mod permit;
