@@ -98,6 +98,7 @@ async fn attestation(
     };
     if signed {
         check_signature(exchange, &mut facts, services).await?;
+        touch(exchange, facts.caller.as_ref(), services).await;
     }
     let keyed = exchange
         .route
@@ -107,6 +108,13 @@ async fn attestation(
         facts.idempotency_key = Some(Key::read(&exchange.head.headers)?);
     }
     Ok(facts)
+}
+
+/// Where the signature was the proof, it is only now that the customer is known to be there (SCA-06).
+async fn touch(exchange: &Exchange, caller: Option<&Caller>, services: &Services) {
+    if let Some(caller) = caller.filter(|caller| !caller.proven) {
+        services.sessions.touch(&caller.token.session, exchange.at).await;
+    }
 }
 
 async fn read_body(exchange: &Exchange, body: Body) -> Result<Bytes, Fault> {

@@ -82,7 +82,9 @@ async fn caller(exchange: &Exchange, services: &Services, access: Access) -> Res
     let proven = prove(exchange, services, scheme, credentials, &token, access).await?;
     check_scope(exchange, &token)?;
     check_login(exchange, &token)?;
-    services.sessions.touch(&token.session, exchange.at).await;
+    if proven {
+        services.sessions.touch(&token.session, exchange.at).await;
+    }
     Ok(Caller {
         token,
         client,

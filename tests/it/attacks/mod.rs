@@ -1,4 +1,5 @@
 //! What somebody tries who wants to get past the gate: each test is an attack, told from the attacker's side.
 
 mod body;
+mod possession;
 mod replay;
