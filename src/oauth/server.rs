@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use http::HeaderMap;
 
 use super::access_token::Verifier;
-use super::challenge::Pending;
+use super::challenge::UnderWay;
 use super::clients::Clients;
 use super::dpop::{Dpop, Place, Proof, ProofRequest};
 use super::error;
@@ -17,7 +17,7 @@ use crate::base::{Clock, Connection, Entropy, Timestamp};
 use crate::identity::{Logins, Sessions, Settings as IdentitySettings};
 use crate::keys::Keyring;
 use crate::policy::Bundle;
-use crate::store::{Batch, Db, Ephemeral, StoreError};
+use crate::store::{Batch, Db, StoreError};
 
 /// What an authorization server is built from.
 pub struct Services {
@@ -50,8 +50,8 @@ pub struct Services {
 /// The authorization server.
 pub struct AuthorizationServer {
     pub(super) services: Services,
-    /// Logins under way, by the SHA-256 of their `auth_session`.
-    pub(super) pending: Ephemeral<Pending>,
+    /// Logins under way.
+    pub(super) pending: UnderWay,
 }
 
 /// A request to one of its endpoints.
@@ -72,7 +72,7 @@ impl AuthorizationServer {
     #[must_use]
     pub fn new(services: Services) -> Self {
         Self {
-            pending: Ephemeral::new(services.settings.challenge_capacity),
+            pending: UnderWay::new(services.settings.challenge_capacity),
             services,
         }
     }

@@ -40,7 +40,7 @@ pub struct Settings {
     pub code_life: Duration,
     /// Life of a login under way, from its first call.
     pub challenge_life: Duration,
-    /// Logins that can be under way at once.
+    /// Logins of strangers that can be under way at once, and as many of known devices.
     pub challenge_capacity: usize,
     /// Scopes named in the metadata.
     pub scopes: Vec<String>,

@@ -45,7 +45,7 @@ impl AuthorizationServer {
         let outcome = self.advance(pending.clone(), &client, request, now).await;
         if outcome.as_ref().is_err_and(took_no_step) {
             // The same call may come again; without room for it the login begins anew.
-            let _ = self.pending.insert(hash, pending, ends, now).await;
+            let _ = self.pending.keep(hash, pending, ends, now).await;
         }
         outcome
     }
@@ -80,6 +80,7 @@ impl AuthorizationServer {
         let logins = &self.services.logins;
         let known = logins.is_known_device(&username, &pending.key).await;
         let known = known.map_err(error::login)?;
+        pending.known = known;
         if !known && pending.missing().is_empty() {
             // Asked before anything is judged, so that a wrong password reads what a right one does.
             let (factors, nobody) = (pending.at_hand(), CustomerId::new(STRANGER));
@@ -163,7 +164,7 @@ impl AuthorizationServer {
         let ends = pending.ends;
         let kept = self
             .pending
-            .insert(sha256(auth_session.as_bytes()), pending, ends, now)
+            .keep(sha256(auth_session.as_bytes()), pending, ends, now)
             .await;
         kept.map_err(|full| OauthError::unavailable(full, Duration::from_secs(5)))?;
         Ok(OauthError::new(

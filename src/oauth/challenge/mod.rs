@@ -1,6 +1,7 @@
 //! Login of a first-party app without a browser (draft-ietf-oauth-first-party-apps, design 4.4).
 //!
 //! * [`pending`] is a login under way: what it is pinned to and what was presented so far;
+//! * [`under_way`] keeps those logins, known devices apart from strangers;
 //! * [`endpoint`] takes one step of it;
 //! * [`decision`] asks the policies whether it may end with what was proven;
 //! * [`grant`] turns proven factors into a session and a code.
@@ -12,5 +13,6 @@ mod decision;
 mod endpoint;
 mod grant;
 mod pending;
+mod under_way;
 
-pub(super) use pending::Pending;
+pub(super) use under_way::UnderWay;

@@ -31,6 +31,8 @@ pub(in crate::oauth) struct Pending {
     /// Whose factors those are.
     pub(super) customer: Option<(CustomerId, Option<DeviceId>)>,
     pub(super) failures: u8,
+    /// Whether it came from a device its customer has used before.
+    pub(super) known: bool,
     pub(super) ends: Timestamp,
 }
 
@@ -70,6 +72,7 @@ impl Pending {
             proven: Vec::new(),
             customer: None,
             failures: 0,
+            known: false,
             ends,
         })
     }

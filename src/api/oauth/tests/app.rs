@@ -108,6 +108,7 @@ pub(super) struct Options {
     pub(super) nonce: NoncePolicy,
     pub(super) hash_memory: usize,
     pub(super) proofs_from: Timestamp,
+    pub(super) challenges: usize,
 }
 
 impl Default for Options {
@@ -116,6 +117,7 @@ impl Default for Options {
             nonce: NoncePolicy::Off,
             hash_memory: 1 << 20,
             proofs_from: Timestamp::from_micros(0),
+            challenges: 1 << 16,
         }
     }
 }
@@ -156,6 +158,7 @@ impl Gateway {
             mtls_origin: Some(MTLS.to_owned()),
             nonce: options.nonce,
             proofs_from: options.proofs_from,
+            challenge_capacity: options.challenges,
             scopes: vec!["accounts".to_owned(), "payments".to_owned()],
             ..Settings::new(ISSUER)
         };

@@ -213,6 +213,31 @@ async fn strangers_do_not_lock_out_a_known_device() {
     assert_eq!(known.begin(&[ALICE, RIGHT]).await.status, 429);
 }
 
+/// Promise 6: whoever begins logins without end keeps out strangers, and no device that its customer has used before.
+#[tokio::test]
+async fn logins_that_are_begun_and_left_keep_no_known_device_out() {
+    let gateway = Gateway::start_with(Options {
+        challenges: 1,
+        ..Options::default()
+    })
+    .await;
+    let known = App::new(&gateway);
+    known.log_in_strongly().await;
+    gateway.wait(Duration::from_secs(60)).await;
+    let flood = App::new(&gateway);
+    let mut refused = 0;
+    while refused < 500 {
+        refused += usize::from(flood.begin(&[STRONG]).await.status == 503);
+    }
+    let first = known.begin(&[STRONG, ALICE, RIGHT]).await;
+    assert_eq!(first.refusal(), insufficient());
+    let code = gateway.code();
+    let second = known
+        .go_on(&first.member("auth_session"), &[("otp", &code)])
+        .await;
+    assert_eq!(second.status, 200, "{}", second.text);
+}
+
 /// AAL-06: after a hundred failures the factor is off for strangers, however long they wait, and not for known devices.
 #[tokio::test]
 async fn a_factor_that_is_off_for_strangers_still_serves_known_devices() {
