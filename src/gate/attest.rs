@@ -182,7 +182,7 @@ async fn check_signature(
     if let Some(error) = stale {
         return Err(Fault::new(Code::Stale).cause(error));
     }
-    facts.nonce = use_once(exchange, entry, key, services).await?;
+    facts.nonce = Some(use_once(exchange, entry, key, services).await?);
     facts.client_signature = Some(members);
     facts.payment = payment;
     exchange.good_signature = Some(good_signature);
