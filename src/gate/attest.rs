@@ -17,7 +17,7 @@ use super::nonce::use_once;
 use super::refusal::{Refused, malformed};
 use crate::answer::Body;
 use crate::base::limits::{CLOCK_AHEAD, NONCE_CHARACTERS, PROOF_AGE};
-use crate::base::{Code, Fault, Timestamp};
+use crate::base::{Code, Fault};
 use crate::config::Idempotency;
 use crate::identity::Confirmation;
 use crate::oauth::Profile;

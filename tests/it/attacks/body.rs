@@ -22,7 +22,7 @@ async fn a_payment_that_says_it_is_no_json_is_refused() {
         alice
             .pay(PAYMENT)
             .header("content-type", said)
-            .is_refused("transaction-invalid")
+            .expect_refusal("transaction-invalid")
             .await;
     }
     for said in [
@@ -34,7 +34,7 @@ async fn a_payment_that_says_it_is_no_json_is_refused() {
         alice
             .pay(PAYMENT)
             .header("content-type", said)
-            .is_answered()
+            .expect_answer()
             .await;
     }
 }
@@ -47,7 +47,7 @@ async fn a_payment_in_another_format_occupies_no_key() {
     alice
         .pay_under("one-key", PAYMENT)
         .header("content-type", "text/plain")
-        .is_refused("transaction-invalid")
+        .expect_refusal("transaction-invalid")
         .await;
-    alice.pay_under("one-key", PAYMENT).is_answered().await;
+    alice.pay_under("one-key", PAYMENT).expect_answer().await;
 }

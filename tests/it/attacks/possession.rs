@@ -27,20 +27,20 @@ async fn a_stolen_token_keeps_no_session_alive() {
     alice
         .post("/consents", "{}")
         .without("signature")
-        .is_refused("signature-missing")
+        .expect_refusal("signature-missing")
         .await;
     let keyid = alice.key.public_key().thumbprint().to_string();
     alice
         .pay(PAYMENT)
         .signed_by(&thief.key, &keyid)
-        .is_refused("signature-invalid")
+        .expect_refusal("signature-invalid")
         .await;
     alice
         .get("/orders")
         .without("dpop")
-        .is_refused("proof-missing")
+        .expect_refusal("proof-missing")
         .await;
     assert_eq!(last_activity(&alice).await, before);
-    alice.post("/consents", "{}").is_answered().await;
+    alice.post("/consents", "{}").expect_answer().await;
     assert_eq!(last_activity(&alice).await, gateway.now());
 }

@@ -71,14 +71,18 @@ async fn a_signature_dated_ahead_is_good_once_across_a_restart() {
         signature.set("created", created.to_string());
         signature.set("expires", (created + 60).to_string());
     };
-    alice.post("/consents", "{}").signature(ahead).is_answered().await;
+    alice
+        .post("/consents", "{}")
+        .signature(ahead)
+        .expect_answer()
+        .await;
     let kept = Kept::of(&alice);
     let gateway = gateway.restart().await;
     for seconds in [0, 3, 20] {
         gateway.advance(Duration::from_secs(seconds)).await;
         let alice = kept.on(&gateway);
         let again = alice.post("/consents", "{}").signature(ahead);
-        again.is_refused("replayed").await;
+        again.expect_refusal("replayed").await;
     }
     // What is dated ahead after the start is nobody's replay.
     let alice = kept.on(&gateway);
@@ -86,7 +90,7 @@ async fn a_signature_dated_ahead_is_good_once_across_a_restart() {
     let honest = alice.post("/consents", "{}");
     honest
         .signature(|signature| signature.set("created", created.as_str()))
-        .is_answered()
+        .expect_answer()
         .await;
 }
 
@@ -96,13 +100,13 @@ async fn a_payment_replayed_after_a_restart_reads_no_answer() {
     let gateway = TestGateway::start().await;
     let alice = gateway.alice().await;
     let payment = alice.pay_under("one-key", PAYMENT).signature(overheard);
-    payment.is_answered().await;
+    payment.expect_answer().await;
     let kept = Kept::of(&alice);
     let gateway = gateway.restart().await;
     let alice = kept.on(&gateway);
     let again = alice.pay_under("one-key", PAYMENT).signature(overheard);
-    again.is_refused("replayed").await;
+    again.expect_refusal("replayed").await;
     // The customer's own app, which can sign anew, reads it.
-    let asked = alice.pay_under("one-key", PAYMENT).is_answered().await;
+    let asked = alice.pay_under("one-key", PAYMENT).expect_answer().await;
     assert_eq!(asked.header("idempotency-replayed"), "true");
 }

@@ -18,7 +18,10 @@ async fn it_stays_unknown_for_the_client_and_visible_for_those_who_watch() {
         }
     };
     tokio::time::timeout(super::PATIENCE, seen).await.unwrap();
-    alice.pay_under("k", PAYMENT).expect_refusal("outcome-unknown").await;
+    alice
+        .pay_under("k", PAYMENT)
+        .expect_refusal("outcome-unknown")
+        .await;
     assert_eq!(states(&gateway).await, ["unknown"]);
     assert_eq!(count(&gateway, "GET"), 0, "nobody was asked");
 }

@@ -146,6 +146,9 @@ async fn a_restart_in_the_middle_leaves_an_unknown_outcome_that_is_settled() {
     let gateway = gateway.restart().await;
     assert_eq!(states(&gateway).await, ["unknown"]);
     let alice = gateway.alice().await;
-    alice.pay_under("k", PAYMENT).expect_refusal("outcome-unknown").await;
+    alice
+        .pay_under("k", PAYMENT)
+        .expect_refusal("outcome-unknown")
+        .await;
     assert_eq!(count(&gateway, "POST"), 1);
 }
