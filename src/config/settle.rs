@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::quantity::duration_within;
-use super::section::Section;
+use super::section::{Section, Weight};
 use super::shape::{Key, Kind};
 use super::value::{Complaint, Parsed, Value};
 
@@ -31,6 +31,8 @@ pub struct ProbePath(String);
 const WAYS: &[&str] = &["probe", "retry", "hold"];
 const DEFAULT_PATH: &str = "/payments/{key}";
 const DEFAULT_AFTER: Duration = Duration::from_secs(600);
+/// Until when a backend that checks what it receives may execute a copy: the life of a Txn-Token, and its clock being behind.
+const LATEST_EXECUTION: Duration = Duration::from_secs(70);
 const LONGEST_AFTER: Duration = Duration::from_secs(7 * 86_400);
 
 pub(super) const WAY: Key = Key::with_default(
@@ -74,7 +76,18 @@ impl Settle {
 
     /// What a backend says about a payment counts when it signs it, or when both sides have proven themselves.
     pub(super) fn check(&self, section: &Section<'_>, signs: bool, mutual: bool) {
-        if matches!(self, Self::Probe { .. }) && !signs && !mutual {
+        let Self::Probe { after, .. } = self else {
+            return;
+        };
+        if *after < LATEST_EXECUTION {
+            section.add(
+                Weight::Warning,
+                "settle_after",
+                "a copy of the payment can still be on its way and be executed after it was settled",
+                "write 70s or more, unless the backend executes nothing that old",
+            );
+        }
+        if !signs && !mutual {
             section.fault(
                 "settle",
                 "nobody vouches for what the backend says about a payment",

@@ -46,7 +46,7 @@ pub struct Services {
     pub clients: Arc<Clients>,
     /// Makes pseudonyms.
     pub pseudonyms: Arc<Pseudonyms>,
-    /// Nonces of request signatures that were used.
+    /// Nonces of signatures that moved money; the Sealed write remembers them durably as well.
     pub nonces: Ephemeral<()>,
     /// Which payments this process carries.
     pub underway: Underway,
@@ -54,8 +54,6 @@ pub struct Services {
     pub metrics: Metrics,
     /// Public keys by their thumbprints, for tokens that are bound to them.
     pub bound_keys: BoundKeys,
-    /// When this process began to remember nonces.
-    pub started_at: Timestamp,
 }
 
 /// The gateway's own resources, for requests that are for none of the routes.

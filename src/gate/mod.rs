@@ -35,6 +35,7 @@ mod probe;
 mod recall;
 mod refusal;
 mod seal;
+mod sealed_write;
 mod settle;
 mod snapshot;
 #[cfg(test)]

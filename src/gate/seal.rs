@@ -9,29 +9,22 @@ use http::request;
 
 use super::attest::Attestation;
 use super::exchange::Exchange;
-use super::identify::Caller;
 use super::journey::Services;
 use super::order;
 use super::outbound_head::{OutboundTarget, add_client_signatures, countersign, passed_on};
-use super::permit::{Permission, Permitted, Transaction};
+use super::permit::{Permission, Permitted};
 use super::probe::Settling;
-use super::recall::{ASK_AGAIN, fingerprint};
+use super::recall::ASK_AGAIN;
 use super::refusal::Refused;
+use super::sealed_write::{Reservation, likeness, refusal, take};
 use super::snapshot::Snapshot;
 use super::txn_token::{self, Subject};
-use crate::base::event::Digest;
 use crate::base::fault::Cure;
-use crate::base::limits::{CLOCK_AHEAD, PROOF_AGE};
-use crate::base::{Code, Event, Fault, TransactionId};
-use crate::identity::session;
-use crate::store::{Batch, StoreError};
+use crate::base::{Code, Fault, TransactionId};
+use crate::store::StoreError;
 use crate::transaction::settlement::{self, Order};
-use crate::transaction::underway::Held;
 use crate::transaction::{exemption, idempotency};
 use crate::upstream::Sendable;
-
-/// The guard that fails when a nonce was used before.
-const NONCE_IS_FRESH: &str = "the nonce is fresh";
 
 /// A request that may be forwarded: everything it needs is taken, and what it became is on record. The only type that
 /// `upstream::send` takes.
@@ -48,14 +41,6 @@ pub(super) struct Pending {
     pub(super) exchange: Box<Exchange>,
     /// Present where a durable reservation was made.
     pub(super) payment: Option<Reservation>,
-}
-
-/// A payment on record as reserved.
-pub(super) struct Reservation {
-    pub(super) scope: idempotency::Scope,
-    pub(super) transaction: TransactionId,
-    /// Says that this process carries it, until it is concluded.
-    pub(super) held: Held,
 }
 
 /// What goes out, and what is kept to find out its outcome should it be lost.
@@ -182,7 +167,7 @@ async fn refused(
         Obstacle::Store(StoreError::Guard(idempotency::NO_EQUAL_IS_UNKNOWN)) => {
             equal_is_unknown(&exchange, facts, held, services).await
         }
-        Obstacle::Store(error) => store_fault(error),
+        Obstacle::Store(error) => refusal(error),
     };
     let refused = Refused::new(exchange, fault);
     match &facts.caller {
@@ -212,148 +197,6 @@ async fn equal_is_unknown(
     match order::open(&sealed, &transaction, &exchange.snapshot.keys) {
         Some(order) if order.client == caller.token.client => fault.cure(Cure::First(order.key)),
         _ => fault,
-    }
-}
-
-fn store_fault(error: StoreError) -> Fault {
-    match error.guard() {
-        Some(session::SESSION_IS_LIVE) => Code::TokenInvalid.into(),
-        Some(NONCE_IS_FRESH) => Code::Replayed.into(),
-        Some(idempotency::KEY_IS_FREE) => {
-            Fault::new(Code::InProgress).retry_after(std::time::Duration::from_secs(1))
-        }
-        Some(exemption::UNDER_LIMIT) => {
-            Fault::new(Code::PolicyDenied).cause("the exemption was used up twice meanwhile")
-        }
-        _ => error.into(),
-    }
-}
-
-/// The Sealed write: the first of a payment's two. Requests that reserve nothing durable need none: their liveness was
-/// checked at Identified.
-async fn take(
-    exchange: &Exchange,
-    facts: &Attestation,
-    held: &Permission,
-    transaction: &TransactionId,
-    kept: &Order,
-    services: &Services,
-) -> Result<Reservation, StoreError> {
-    // An order is made for requests with a caller, a key and a route only.
-    let (Some(caller), Some(key), Some(route)) = (&facts.caller, &facts.idempotency_key, &exchange.route)
-    else {
-        return Err(StoreError::Busy);
-    };
-    let token = &caller.token;
-    let scope = idempotency::Scope::of(&token.client, &token.subject, &route.name, key);
-    let mut batch = Batch::new();
-    session::live_guard(
-        &mut batch,
-        &token.session,
-        &token.client,
-        &token.subject,
-        exchange.at,
-    );
-    let payment = held.transaction.as_ref();
-    let reservation = idempotency::Reservation {
-        scope: &scope,
-        fingerprint: &fingerprint(exchange, facts),
-        customer: &token.subject,
-        transaction,
-        likeness: payment.map(|payment| likeness(payment, caller, services)),
-        upstream: &route.route.upstream,
-        settlement_order: order::seal(kept, transaction, &exchange.snapshot.keys, &*services.entropy),
-    };
-    idempotency::reserve(&mut batch, reservation, exchange.at);
-    use_nonce(&mut batch, facts, exchange);
-    let consumed = held.permit.exemption.as_ref().and_then(|grant| grant.consumes);
-    if let (Some(consumption), Some(payment)) = (consumed, payment) {
-        let amount = payment.intent.amount_minor();
-        exemption::consume(&mut batch, &token.subject, &payment.account, amount, consumption);
-    }
-    batch.record(
-        exchange.at,
-        &*services.entropy,
-        &permitted_event(facts, held, transaction, exchange, caller),
-    );
-    let held = services.underway.begin(transaction);
-    commit(batch, services).await?;
-    Ok(Reservation {
-        scope,
-        transaction: transaction.clone(),
-        held,
-    })
-}
-
-/// On disk before the request may go out.
-#[cfg(not(feature = "fault-injection"))]
-async fn commit(batch: Batch, services: &Services) -> Result<(), StoreError> {
-    services.db.commit(batch).await
-}
-
-/// A gate that sends before it commits, to show that the crash test finds it. Never part of a gateway.
-#[cfg(feature = "fault-injection")]
-async fn commit(batch: Batch, services: &Services) -> Result<(), StoreError> {
-    let db = services.db.clone();
-    tokio::spawn(async move {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        db.commit(batch).await
-    });
-    Ok(())
-}
-
-fn use_nonce(batch: &mut Batch, facts: &Attestation, exchange: &Exchange) {
-    let Some(nonce) = &facts.nonce else { return };
-    let until = exchange.at.plus(PROOF_AGE + CLOCK_AHEAD);
-    batch.one_row(
-        NONCE_IS_FRESH,
-        "INSERT INTO used_nonce (nonce, until) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-        vec![nonce.to_vec().into(), until.into()],
-    );
-}
-
-/// What equal payments of a customer share, whichever app sends them.
-fn likeness(payment: &Transaction, caller: &Caller, services: &Services) -> [u8; 32] {
-    let intent = &payment.intent;
-    let debtor = intent.debtor().map(ToString::to_string).unwrap_or_default();
-    let parts = [
-        caller.token.subject.as_str(),
-        &debtor,
-        &payment.payee,
-        &intent.amount(),
-        intent.currency().code(),
-    ];
-    services.pseudonyms.place("equal-payment", &parts)
-}
-
-fn permitted_event(
-    facts: &Attestation,
-    held: &Permission,
-    transaction: &TransactionId,
-    exchange: &Exchange,
-    caller: &Caller,
-) -> Event {
-    let token = &caller.token;
-    Event::Permitted {
-        customer: token.subject.clone(),
-        client: token.client.clone(),
-        session: token.session.clone(),
-        route: exchange
-            .route
-            .as_ref()
-            .map_or_else(|| crate::base::RouteName::new(""), |route| route.name.clone()),
-        transaction: transaction.clone(),
-        intent: held
-            .transaction
-            .as_ref()
-            .map(|payment| Digest::new(payment.intent.digest().as_bytes())),
-        content: Digest::new(&facts.content_digest),
-        exemption: held
-            .permit
-            .exemption
-            .as_ref()
-            .map(|grant| grant.kind.as_str().to_owned()),
-        policy_version: held.permit.version.to_string(),
     }
 }
 

@@ -19,10 +19,12 @@ fn size() -> Size {
         let text = std::env::var(name).ok();
         text.map_or(usual, |text| text.parse().unwrap())
     };
+    let payments = asked("COUNTERSIGN_CRASH_PAYMENTS", 400);
     Size {
         kills: asked("COUNTERSIGN_CRASH_KILLS", 12),
-        payments: asked("COUNTERSIGN_CRASH_PAYMENTS", 400),
-        apps: 8,
+        payments,
+        // Those that wait to learn an outcome pay nothing meanwhile.
+        apps: (payments / 50).clamp(8, 64),
     }
 }
 

@@ -1,6 +1,7 @@
 //! One run: apps pay, processes die, and in the end the pictures are compared.
 
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -60,7 +61,8 @@ pub(super) async fn run(size: Size) -> Vec<String> {
         .iter()
         .filter(|(.., told)| *told != Told::NotExecuted)
         .count();
-    eprintln!(
+    let _ = writeln!(
+        std::io::stderr(),
         "{} kills, {} payments, {executed} executed, {:.1} s",
         size.kills,
         told.len(),
@@ -95,9 +97,13 @@ async fn under_fire(home: &Home, bank_port: u16, app: Arc<App>, size: Size) -> V
         });
     }
     let entropy: &dyn Entropy = &SystemEntropy::default();
-    for _ in 0..size.kills {
+    for kill in 0..size.kills {
         let [wait, whom] = entropy.bytes::<2>();
-        tokio::time::sleep(Duration::from_millis(100 + u64::from(wait) * 2)).await;
+        tokio::time::sleep(Duration::from_millis(50 + u64::from(wait) * 2)).await;
+        // Never without load, and spread over all payments.
+        while next.load(Ordering::SeqCst) < kill * size.payments / size.kills {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         // The gateway is what is tested; the bank dies now and then.
         match whom % 4 {
             0 => bank.kill_and_restart().await,

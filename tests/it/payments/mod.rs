@@ -38,8 +38,7 @@ async fn until_known<'g>(alice: &'g Caller<'_>, key: &str, body: &str) -> Answer
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    let known = tokio::time::timeout(PATIENCE, known).await;
-    known.expect("the outcome became known")
+    tokio::time::timeout(PATIENCE, known).await.unwrap()
 }
 
 /// The state of every payment on record.
