@@ -54,6 +54,8 @@ pub struct Services {
     pub metrics: Metrics,
     /// Public keys by their thumbprints, for tokens that are bound to them.
     pub bound_keys: BoundKeys,
+    /// When this process began to remember nonces; on a store that was never served before, the beginning of time.
+    pub started_at: Timestamp,
 }
 
 /// The gateway's own resources, for requests that are for none of the routes.

@@ -86,6 +86,7 @@ pub(super) async fn open(
         db,
         keyring,
         pseudonyms,
+        started_at,
     });
     let authorization = Arc::new(authorization_server(
         &services,
