@@ -34,7 +34,7 @@ pub(super) struct Transaction {
     pub(super) intent: Intent,
     /// The payee as text; empty for a batch, which has many.
     pub(super) payee: String,
-    /// Where the account's counters stand.
+    /// Where the customer's counters stand.
     pub(super) account: [u8; 32],
 }
 
@@ -119,13 +119,8 @@ fn transaction(
         return Ok(None);
     };
     let intent = extract::extract(&facts.body, mapping)?;
-    let debtor = intent.debtor().map(ToString::to_string);
-    let account = exemption::account(
-        &services.pseudonyms,
-        &caller.token.subject,
-        debtor.as_deref(),
-        intent.currency().code(),
-    );
+    let currency = intent.currency().code();
+    let account = exemption::account(&services.pseudonyms, &caller.token.subject, currency);
     let payee = intent.payee().map(ToString::to_string).unwrap_or_default();
     Ok(Some(Transaction {
         intent,

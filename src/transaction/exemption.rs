@@ -11,7 +11,7 @@ use crate::store::{Batch, Db, StoreError};
 /// The guard that fails when a counter would pass its limit.
 pub const UNDER_LIMIT: &str = "the exemption's counter is under its limit";
 
-/// The counters of one account.
+/// The counters that stand at `account`.
 ///
 /// # Errors
 /// [`StoreError`] when they cannot be read; the caller then has no such fact, and no counted exemption applies (SCA-28).
@@ -74,16 +74,9 @@ pub fn reset(batch: &mut Batch, customer: &CustomerId, account: &[u8; 32]) {
     );
 }
 
-/// Where the counters of an account stand: one row for each debtor and currency, under a keyed hash.
+/// Where a customer's counters stand, under a keyed hash: one row for each currency, whichever account is said to pay. What
+/// the client writes as debtor, or leaves out, must not give it fresh counters.
 #[must_use]
-pub fn account(
-    pseudonyms: &Pseudonyms,
-    customer: &CustomerId,
-    debtor: Option<&str>,
-    currency: &str,
-) -> [u8; 32] {
-    pseudonyms.place(
-        "low-value",
-        &[customer.as_str(), debtor.unwrap_or_default(), currency],
-    )
+pub fn account(pseudonyms: &Pseudonyms, customer: &CustomerId, currency: &str) -> [u8; 32] {
+    pseudonyms.place("low-value", &[customer.as_str(), currency])
 }
