@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use countersign_jose::Thumbprint;
 use http::header::AUTHORIZATION;
 
 use super::admit::Admitted;
@@ -129,11 +130,14 @@ async fn prove(
             let presented = certificate
                 .map(|certificate| certificate.thumbprint)
                 .ok_or(Code::ProofMissing)?;
-            return if presented == *expected {
-                Ok(true)
-            } else {
-                Err(Code::ProofInvalid.into())
-            };
+            if presented != *expected {
+                return Err(Code::ProofInvalid.into());
+            }
+            // None is needed, but one that is there must be valid (design 4.6).
+            if exchange.head.headers.contains_key("dpop") {
+                verify_proof(exchange, services, token_text, None).await?;
+            }
+            return Ok(true);
         }
         // A token that is not bound by DPoP under the scheme DPoP (DPOP-09).
         (Confirmation::X5t(_), Scheme::Dpop) => return Err(Code::ProofInvalid.into()),
@@ -147,22 +151,27 @@ async fn prove(
             Err(Code::ProofMissing.into())
         };
     }
+    verify_proof(exchange, services, token_text, Some(bound_key)).await?;
+    Ok(true)
+}
+
+async fn verify_proof(
+    exchange: &Exchange,
+    services: &Services,
+    token_text: &str,
+    expected_key: Option<Thumbprint>,
+) -> Result<(), Fault> {
     let request = ProofRequest {
         headers: &exchange.head.headers,
         method: exchange.method(),
         door: exchange.connection.door,
         path: exchange.path(),
         access_token: Some(token_text),
-        expected_key: Some(bound_key),
+        expected_key,
         place: Place::Resource,
         now: exchange.at,
     };
-    services
-        .dpop
-        .verify(request)
-        .await
-        .map(|_| true)
-        .map_err(dpop_fault)
+    services.dpop.verify(request).await.map(drop).map_err(dpop_fault)
 }
 
 fn not_live(reason: NotLive) -> Fault {

@@ -14,6 +14,7 @@ use super::refusal::Refused;
 use super::seal::seal;
 use super::snapshot::Snapshot;
 use crate::answer::{Body, add_security_headers};
+use crate::audit::{Refusals, SourcePrefix};
 use crate::base::{Clock, Code, Connection, Entropy, Event, RequestId, Timestamp};
 use crate::identity::Sessions;
 use crate::keys::Keyring;
@@ -50,6 +51,8 @@ pub struct Services {
     pub nonces: Ephemeral<()>,
     /// Which payments this process carries.
     pub underway: Underway,
+    /// Refusals of callers who are nobody yet.
+    pub refusals: Arc<Refusals>,
     /// What is counted.
     pub metrics: Metrics,
     /// Public keys by their thumbprints, for tokens that are bound to them.
@@ -163,6 +166,14 @@ impl Gate {
             .map_or("-", |route| route.name.as_str());
         tracing::info!(request = %refused.exchange.id, route, fault = %refused.fault, "refused");
         self.record(&refused).await;
+        if refused.caller.is_none() {
+            let exchange = &refused.exchange;
+            let source = SourcePrefix::of(exchange.connection.peer.ip());
+            let route = exchange.route.as_ref().map(|route| &route.name);
+            self.services
+                .refusals
+                .count(source, refused.fault.code, route, exchange.at);
+        }
         refuse(refused, &self.services).await
     }
 

@@ -9,6 +9,7 @@ use super::journey::Services;
 use super::refusal::Refused;
 use crate::base::fault::Cure;
 use crate::base::{Code, Fault};
+use crate::oauth::Profile;
 use crate::policy::{
     Action, Authn, Challenge, Client, Counters, Decision, Denial, Device, Facts, Network, Payee, Payment,
     Permit, Remedy, Route,
@@ -104,7 +105,7 @@ async fn decision(
     let policy_facts = gather(exchange, caller, transaction.as_ref(), &standing, &amr);
     match exchange.snapshot.policy.decide(&policy_facts) {
         Decision::Permit(permit) => Ok(Permission { permit, transaction }),
-        Decision::Challenge(challenge) => Err(remedy(&challenge, transaction.as_ref())),
+        Decision::Challenge(challenge) => Err(remedy(&challenge, caller, transaction.as_ref())),
         Decision::Deny(denial) => Err(denied(&denial, services)),
     }
 }
@@ -118,6 +119,11 @@ fn transaction(
     let Some(mapping) = exchange.route.as_ref().and_then(|route| route.mapping.as_ref()) else {
         return Ok(None);
     };
+    // The body is a closed set; a query beside it would be a second place for a backend to find an amount in.
+    if exchange.query().is_some() {
+        return Err(Fault::new(Code::TransactionInvalid)
+            .detail("A payment takes no query; everything stands in the body."));
+    }
     let intent = extract::extract(&facts.body, mapping)?;
     let currency = intent.currency().code();
     let account = exemption::account(&services.pseudonyms, &caller.token.subject, currency);
@@ -210,7 +216,7 @@ fn payment<'f>(transaction: &'f Transaction, standing: &Standing) -> Payment<'f>
     }
 }
 
-fn remedy(challenge: &Challenge, transaction: Option<&Transaction>) -> Fault {
+fn remedy(challenge: &Challenge, caller: &Caller, transaction: Option<&Transaction>) -> Fault {
     let reason = challenge.reason.to_string();
     match challenge.remedy {
         Remedy::Login { acr, max_age } => Fault::new(Code::LoginRequired).detail(reason).cure(Cure::Login {
@@ -221,9 +227,12 @@ fn remedy(challenge: &Challenge, transaction: Option<&Transaction>) -> Fault {
             let factors: Vec<&str> = challenge.factors.iter().map(|factor| factor.as_str()).collect();
             let shown = transaction.map(|transaction| transaction.intent.to_json());
             let approval = serde_json::json!({ "transaction": shown, "factors": factors });
-            Fault::new(Code::ApprovalRequired)
-                .detail(reason)
-                .cure(Cure::Approval(Box::new(approval)))
+            let fault = Fault::new(Code::ApprovalRequired).detail(reason);
+            // What the customer would be shown, and with which factors, is for the operator's own apps (design 4.5).
+            match caller.client.profile {
+                Profile::FirstParty => fault.cure(Cure::Approval(Box::new(approval))),
+                Profile::Fapi2Security | Profile::Fapi2MessageSigning => fault,
+            }
         }
         Remedy::Video => Fault::new(Code::PolicyDenied).detail(reason),
     }

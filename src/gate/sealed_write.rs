@@ -3,6 +3,8 @@
 //! Every guard must hold, or nothing of it happens: the session is live, no equal payment is in the dark, the key is free,
 //! the nonce fresh, the exemption's counter under its limit.
 
+use std::time::Duration;
+
 use super::attest::Attestation;
 use super::exchange::Exchange;
 use super::identify::Caller;
@@ -105,7 +107,8 @@ async fn commit(batch: Batch, services: &Services) -> Result<(), StoreError> {
 
 fn use_nonce(batch: &mut Batch, facts: &Attestation, exchange: &Exchange) {
     let Some(nonce) = &facts.nonce else { return };
-    let until = exchange.at.plus(PROOF_AGE + CLOCK_AHEAD);
+    // `created` counts whole seconds: a signature is accepted to the end of its last one.
+    let until = exchange.at.plus(PROOF_AGE + CLOCK_AHEAD + Duration::from_secs(1));
     batch.one_row(
         NONCE_IS_FRESH,
         "INSERT INTO used_nonce (nonce, until) VALUES ($1, $2) ON CONFLICT DO NOTHING",

@@ -99,7 +99,7 @@ pub async fn build(
     let jobs = Jobs::new(metrics.clone());
     schedule::start(&jobs, &services, &gate, &opened.authorization);
     schedule::sequence(&jobs, &opened.sequencer);
-    schedule::count_refusals(&jobs, &services, &opened.refusals);
+    schedule::count_refusals(&jobs, &services, &services.refusals);
     if development {
         schedule::follow_policies(&jobs, &reloader);
     }

@@ -36,7 +36,6 @@ pub(super) struct Opened {
     pub(super) authorization: Arc<AuthorizationServer>,
     pub(super) log: Arc<Log>,
     pub(super) sequencer: Arc<Sequencer>,
-    pub(super) refusals: Arc<Refusals>,
     pub(super) development: bool,
 }
 
@@ -80,6 +79,7 @@ pub(super) async fn open(
         bound_keys: BoundKeys::new(db.clone()),
         nonces: Ephemeral::new(NONCES),
         underway: Underway::default(),
+        refusals: Arc::new(Refusals::new(Arc::clone(&pseudonyms))),
         clock: Arc::clone(clock),
         entropy: Arc::clone(entropy),
         metrics: metrics.clone(),
@@ -103,7 +103,6 @@ pub(super) async fn open(
     Ok(Opened {
         authorization,
         sequencer: Arc::new(sequencer),
-        refusals: Arc::new(Refusals::new(Arc::clone(&services.pseudonyms))),
         services,
         log,
         development,

@@ -186,10 +186,12 @@ async fn a_payment_cut_off_in_the_middle_is_unknown_and_never_sent_again() {
     ];
     for (number, deed) in deeds.into_iter().enumerate() {
         let key = format!("k{number}");
+        // Another amount each time: an equal payment would wait for the first one's outcome.
+        let payment = payment_of(&format!("1.0{number}"));
         let before = gateway.backend.count();
         gateway.backend.next(deed);
         for _ in 0..3 {
-            let answer = alice.pay_under(&key, PAYMENT).send().await;
+            let answer = alice.pay_under(&key, &payment).send().await;
             answer.assert_problem("outcome-unknown");
             assert!(!answer.header("retry-after").is_empty());
         }
@@ -306,7 +308,6 @@ async fn what_was_under_way_at_the_end_of_a_process_is_unknown() {
         Vec::new(),
     );
     gateway.services.db.commit(batch).await.unwrap();
-    alice.pay_under("k", PAYMENT).expect_refusal("in-progress").await;
     let (session, scope, key) = (alice.session.clone(), alice.scope.clone(), Arc::clone(&alice.key));
     let gateway = gateway.restart().await;
     let token = gateway.token(&session, &scope);
