@@ -145,11 +145,16 @@ async fn attempt(
     let (Some(held), Some(order)) = (held, order) else {
         return Ok((sealed, None));
     };
-    if *held.permit.version != *in_force.load().policy().version() {
+    if !is_decided_by(held, &in_force.load()) {
         return Err(Obstacle::Outdated);
     }
     let reservation = take(exchange, facts, held, &transaction, &order, services).await;
     Ok((sealed, Some(reservation.map_err(Obstacle::Store)?)))
+}
+
+/// Whether it was the policies of `in_force` that decided.
+pub(super) fn is_decided_by(held: &Permission, in_force: &Snapshot) -> bool {
+    *held.permit.version == *in_force.policy().version()
 }
 
 async fn refused(

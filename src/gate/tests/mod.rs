@@ -5,6 +5,8 @@ mod credentials;
 mod evidence;
 mod forwarding;
 mod outbound;
+mod policies;
+mod settling;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -89,7 +91,7 @@ access = "public"
 
 /// A snapshot, and the folder its store lies in.
 pub(super) struct World {
-    _folder: TempDir,
+    pub(super) folder: TempDir,
     pub(super) snapshot: Arc<Snapshot>,
 }
 
@@ -120,7 +122,7 @@ pub(super) async fn world() -> World {
     let policy = Arc::new(Bundle::load(&policies).unwrap());
     let snapshot = Snapshot::new(config, policy, keyring.current(), Arc::new(clusters)).unwrap();
     World {
-        _folder: folder,
+        folder,
         snapshot: Arc::new(snapshot),
     }
 }
