@@ -500,10 +500,10 @@ async fn every_change_is_recorded_with_who_asked_for_it() {
     world.keyring.revoke(&next, &admin()).await.unwrap();
     let events = world.events().await;
     let told = |admin: &str, action: &str| {
-        format!(r#"{{"kind":"admin-acted","admin":"{admin}","action":"{action}"}}"#)
+        format!(r#"{{"action":"{action}","admin":"{admin}","kind":"admin-acted"}}"#)
     };
     let key = |kid: &str, state: &str| {
-        format!(r#"{{"kind":"key-changed","kid":"{kid}","purpose":"token","state":"{state}"}}"#)
+        format!(r#"{{"kid":"{kid}","kind":"key-changed","purpose":"token","state":"{state}"}}"#)
     };
     let fresh = world.signer(Purpose::Token);
     let expected = [

@@ -44,6 +44,22 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// A store as a program of schema `version` left it, for tests of what follows.
+#[cfg(test)]
+pub(crate) fn create_at(path: &std::path::Path, version: u8) -> Connection {
+    let connection = Connection::open(path).unwrap();
+    connection
+        .execute_batch("CREATE TABLE schema_version (version INTEGER NOT NULL) STRICT")
+        .unwrap();
+    for step in STEPS.iter().take(usize::from(version)) {
+        connection.execute_batch(&for_sqlite(step)).unwrap();
+    }
+    connection
+        .execute("INSERT INTO schema_version (version) VALUES (?1)", [version])
+        .unwrap();
+    connection
+}
+
 /// The version of a store; 0 for one without a schema. Changes nothing.
 pub(super) fn found_version(connection: &Connection) -> Result<i64, StoreError> {
     refuse_foreign(connection)?;

@@ -33,4 +33,6 @@ pub use entry::{Entry, EntryError};
 pub use ephemeral::Ephemeral;
 pub use error::StoreError;
 pub use inspect::{Inspection, inspect};
+#[cfg(test)]
+pub(crate) use migrations::create_at;
 pub use row::{Row, Value};
