@@ -5,6 +5,7 @@
 //! * [`Sequencer`] takes committed entries in order into the Merkle tree, by compare-and-set on size, root and lease, and
 //!   signs only a root that is committed (RFC 6962; C2SP `tlog-tiles`, `tlog-checkpoint`);
 //! * [`Log`] is what everyone else reads: the signed checkpoint, entries, proofs, tiles as they are stored;
+//! * [`Receipts`] are what a customer keeps of a payment, verifiable without the gateway;
 //! * [`Anchor`] is a file outside the store that remembers what was published, so that a store which was put back or
 //!   replaced is found at start;
 //! * [`Refusals`] counts refusals of callers who are nobody yet, in bounded memory.
@@ -16,6 +17,7 @@
 mod anchor;
 mod keys;
 mod log;
+pub mod receipt;
 mod records;
 mod refusals;
 mod search;
@@ -27,6 +29,7 @@ pub mod verify;
 pub use anchor::{Anchor, AnchorFault};
 pub use keys::{log_keys, origin_key};
 pub use log::{Leaf, Log, LogError, Published};
+pub use receipt::Receipts;
 pub use refusals::{Refusals, SourcePrefix};
 pub use search::{Found, Search};
 pub use sequencer::{Sequencer, SequencerError};

@@ -3,7 +3,11 @@
 //! A field is an identifier of ours, a digest, a code, a count or a time; none can hold a name, an account, an amount, an
 //! address or a credential, so the log holds no personal data in the clear (design 9).
 
+use std::collections::BTreeMap;
+
+use countersign_intent::receipt::Part;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::fault::Code;
 use super::id::{AdminName, ClientId, CustomerId, RouteName, SessionId, TransactionId};
@@ -19,6 +23,12 @@ impl Digest {
     pub fn new(hash: &[u8; 32]) -> Self {
         Self(countersign_jose::base64url(hash))
     }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// How often callers from one network were refused for one reason.
@@ -32,6 +42,20 @@ pub struct RefusalCount {
     pub route: Option<RouteName>,
     /// How often.
     pub count: u64,
+}
+
+/// What an entry vouches for of a payment's receipt: a digest of each part of it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub struct ReceiptDigests(BTreeMap<&'static str, String>);
+
+impl ReceiptDigests {
+    /// The digests of the parts among `members`; `None` when one is missing or has no canonical form.
+    #[must_use]
+    pub fn of(members: &Map<String, Value>) -> Option<Self> {
+        let digest = |part: Part| Some((part.name(), part.digest(members.get(part.name())?).ok()?));
+        Part::ALL.into_iter().map(digest).collect::<Option<_>>().map(Self)
+    }
 }
 
 /// What happened. The name of the variant in kebab case is the member `kind`.
@@ -135,6 +159,9 @@ pub enum Event {
         refused: Option<&'static str>,
         /// Digest of the answer's body.
         content: Option<Digest>,
+        /// What the receipt says, where money was to move and the outcome is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        receipt: Option<ReceiptDigests>,
     },
     /// The unknown outcome of a payment became known.
     Settled {
@@ -148,6 +175,9 @@ pub enum Event {
         status: Option<u16>,
         /// Digest of its body.
         content: Option<Digest>,
+        /// What the receipt says.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        receipt: Option<ReceiptDigests>,
     },
     /// An identified caller was refused.
     Refused {

@@ -60,6 +60,7 @@ impl Arrived {
             authority: String::new(),
             route: None,
             good_signature: None,
+            payment: None,
         };
         Self {
             exchange: Box::new(exchange),

@@ -21,6 +21,9 @@ const COMPONENTS: [Component<'static>; 5] = [
     Component::field("idempotency-key"),
 ];
 
+/// What it must not cover: it is evidence for backends and receipts, and its base would hand them the token.
+const SECRETS: [&str; 3] = ["authorization", "dpop", "cookie"];
+
 /// A payment signature that was found good.
 #[derive(Clone, Debug)]
 pub(super) struct PaymentEvidence {
@@ -28,6 +31,10 @@ pub(super) struct PaymentEvidence {
     pub(super) members: Members,
     /// The key that made it.
     pub(super) key: Jwk,
+    /// What was signed (RFC 9421, section 2.5), for the receipt.
+    pub(super) base: String,
+    /// The bytes of the signature.
+    pub(super) signature: Vec<u8>,
 }
 
 /// Verifies the payment signature when there is one. A bad one sinks the request: a backend must never be handed
@@ -51,16 +58,31 @@ pub(super) fn payment_evidence(
     };
     let invalid = |cause: &dyn std::fmt::Display| Fault::new(Code::SignatureInvalid).cause(cause);
     check(entry, now)?;
+    if SECRETS.into_iter().any(|name| covers(entry, name)) {
+        return Err(Fault::new(Code::SignatureInvalid).detail(
+            "The payment signature is shown to others, so it must not cover authorization, dpop or cookie.",
+        ));
+    }
     let key = find_key(keys, entry)
         .ok_or_else(|| invalid(&"the key of the payment signature is not the client's"))?;
     entry
         .verify(request, &key.key, Algorithm::of(&key.key))
         .map_err(|error| invalid(&error))?;
     let members = entry.renamed("payment").map_err(|error| invalid(&error))?;
+    let base = entry.base(request).map_err(|error| invalid(&error))?;
     Ok(Some(PaymentEvidence {
         members,
         key: key.clone(),
+        base,
+        signature: entry.signature().to_vec(),
     }))
+}
+
+fn covers(entry: &Entry<'_>, name: &str) -> bool {
+    entry
+        .components()
+        .iter()
+        .any(|component| component.name().eq_ignore_ascii_case(name))
 }
 
 fn check(entry: &Entry<'_>, now: Timestamp) -> Result<(), Fault> {

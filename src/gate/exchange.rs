@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::request::Parts;
 
 use super::snapshot::{GateRoute, Snapshot};
-use crate::base::{Connection, RequestId, Timestamp};
+use crate::base::{Connection, RequestId, Timestamp, TransactionId};
 use crate::config::{Access, ClientEvidence};
 
 pub(super) struct Exchange {
@@ -21,6 +21,8 @@ pub(super) struct Exchange {
     pub(super) route: Option<Arc<GateRoute>>,
     /// The label of the client's signature, once it was found good: answers then cover it.
     pub(super) good_signature: Option<String>,
+    /// The payment that the answer is about, once it is on record: answers then say where its receipt is.
+    pub(super) payment: Option<TransactionId>,
 }
 
 impl Exchange {

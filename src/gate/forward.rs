@@ -11,6 +11,7 @@ use super::exchange::Exchange;
 use super::journey::Services;
 use super::kept::{Kept, keep};
 use super::recall::ASK_AGAIN;
+use super::receipt;
 use super::refusal::Refused;
 use super::seal::{Pending, Sealed};
 use super::sealed_write::Reservation;
@@ -47,13 +48,16 @@ pub(super) async fn forward(sealed: Sealed, pending: Pending, services: &Service
 /// Records the outcome of a payment. When the store does not take it, it is kept until it does, and the client reads that
 /// the outcome is unknown; should the process end before, the row is reserved by nobody and is settled.
 async fn conclude(
-    exchange: Box<Exchange>,
+    mut exchange: Box<Exchange>,
     reservation: Reservation,
     sent: Result<Answer, SendError>,
     services: &Services,
 ) -> Answered {
     let (outcome, event, verdict) = outcome(&exchange, &reservation.transaction, sent, &*services.entropy);
-    let batch = conclusion(&reservation, &outcome, &event, services);
+    if reservation.terms.is_some() && outcome != Outcome::Unsent {
+        exchange.payment = Some(reservation.transaction.clone());
+    }
+    let batch = conclusion(&reservation, &outcome, event, services);
     if let Err(error) = services.db.commit(batch.clone()).await {
         tracing::error!(%error, "the outcome of a payment could not be recorded");
         let held = reservation.held;
@@ -72,7 +76,7 @@ async fn conclude(
 }
 
 /// The second durable write of a payment.
-fn conclusion(reservation: &Reservation, outcome: &Outcome, event: &Event, services: &Services) -> Batch {
+fn conclusion(reservation: &Reservation, outcome: &Outcome, mut event: Event, services: &Services) -> Batch {
     let now = services.clock.now();
     let mut batch = Batch::new();
     idempotency::conclude(
@@ -82,7 +86,10 @@ fn conclusion(reservation: &Reservation, outcome: &Outcome, event: &Event, servi
         outcome,
         now,
     );
-    batch.record(now, &*services.entropy, event);
+    if let Some(terms) = &reservation.terms {
+        receipt::conclude(&mut batch, terms, outcome, &mut event, now);
+    }
+    batch.record(now, &*services.entropy, &event);
     batch
 }
 
@@ -99,6 +106,7 @@ pub(super) fn outcome(
         status,
         refused: refused.map(Code::name),
         content,
+        receipt: None,
     };
     match sent {
         Ok(answer) => {
@@ -154,6 +162,9 @@ pub(super) fn respond(exchange: &Exchange, answer: Answer, services: &Services) 
         mut headers,
         body,
     } = answer;
+    if let Some(payment) = &exchange.payment {
+        receipt::link(&mut headers, payment);
+    }
     if exchange.answers_are_signed() {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Err(fault) = sign_answer(exchange, status, &mut headers, &body, services.clock.now()) {
@@ -183,6 +194,9 @@ pub(super) async fn refuse(refused: Refused, services: &Services) -> Answered {
     let Refused { exchange, fault, .. } = refused;
     let mut response = problem(&fault, exchange.id);
     add_security_headers(response.headers_mut(), exchange.id);
+    if let Some(payment) = &exchange.payment {
+        receipt::link(response.headers_mut(), payment);
+    }
     if exchange.answers_are_signed() {
         response = signed_problem(&exchange, response, services).await;
     }

@@ -69,7 +69,12 @@ pub(super) async fn identify(admitted: Admitted, services: &Services) -> Result<
     }
 }
 
-async fn caller(exchange: &Exchange, services: &Services, access: Access) -> Result<Caller, Fault> {
+/// The caller of a request that needs one, as `access` demands it.
+pub(super) async fn caller(
+    exchange: &Exchange,
+    services: &Services,
+    access: Access,
+) -> Result<Caller, Fault> {
     let (scheme, credentials) = credentials(exchange)?;
     let token = services
         .tokens

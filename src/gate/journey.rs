@@ -13,8 +13,9 @@ use super::recall::{Recalled, recall};
 use super::refusal::Refused;
 use super::seal::seal;
 use super::snapshot::Snapshot;
+use super::visitor::visitor;
 use crate::answer::{Body, add_security_headers};
-use crate::audit::{Refusals, SourcePrefix};
+use crate::audit::{Receipts, Refusals, SourcePrefix};
 use crate::base::{Clock, Code, Connection, Entropy, Event, RequestId, Timestamp};
 use crate::identity::Sessions;
 use crate::keys::Keyring;
@@ -25,6 +26,7 @@ use crate::store::{Batch, Db, Ephemeral};
 use crate::telemetry::{Label, Metrics, names};
 use crate::transaction::underway::Underway;
 use arc_swap::ArcSwap;
+use http::request::Parts;
 use http::{Request, Response};
 
 /// The services the stages ask. Each owns its own data; the gate composes them.
@@ -45,6 +47,8 @@ pub struct Services {
     pub sessions: Arc<Sessions>,
     /// Knows the registered clients.
     pub clients: Arc<Clients>,
+    /// Keeps what customers can show of their payments.
+    pub receipts: Arc<Receipts>,
     /// Makes pseudonyms.
     pub pseudonyms: Arc<Pseudonyms>,
     /// Nonces of signatures that moved money; the Sealed write remembers them durably as well.
@@ -63,6 +67,11 @@ pub struct Services {
 
 /// The gateway's own resources, for requests that are for none of the routes.
 pub trait OwnPaths: Send + Sync {
+    /// The name of the resource that a request is for when only the customer whom it is about may read it. The gate then
+    /// identifies the caller and asks the policies, as on a `proof` route of that name, and [`super::Visitor`] is among the
+    /// request's extensions.
+    fn about_a_customer(&self, head: &Parts) -> Option<&'static str>;
+
     /// Answers an admitted request; `Arc<Connection>` and [`RequestId`] are among its extensions.
     fn answer(&self, request: Request<Body>) -> Pin<Box<dyn Future<Output = Response<Body>> + Send + '_>>;
 }
@@ -122,7 +131,7 @@ impl Gate {
         // Well-formed, for a host and a route of ours, within its limits.
         let admitted = admit(arrived)?;
         if admitted.is_own() {
-            return Ok(self.answer_own(admitted).await);
+            return self.answer_own(admitted).await;
         }
         // Who sends it, and that they hold the key their token is bound to.
         let identified = identify(admitted, services).await?;
@@ -143,19 +152,29 @@ impl Gate {
         Ok(forward(sealed, pending, services).await)
     }
 
-    async fn answer_own(&self, admitted: super::Admitted) -> Answered {
+    async fn answer_own(&self, admitted: super::Admitted) -> Result<Answered, Refused> {
         let (exchange, body) = admitted.into_parts();
+        let visitor = match self.own.about_a_customer(&exchange.head) {
+            None => None,
+            Some(resource) => match visitor(&exchange, resource, &self.services).await {
+                Ok(visitor) => Some(visitor),
+                Err(fault) => return Err(Refused::new(exchange, fault)),
+            },
+        };
         let id = exchange.id;
         let mut request = Request::from_parts(exchange.head, body);
         request.extensions_mut().insert(exchange.connection);
         request.extensions_mut().insert(id);
+        if let Some(visitor) = visitor {
+            request.extensions_mut().insert(visitor);
+        }
         let mut response = self.own.answer(request).await;
         add_security_headers(response.headers_mut(), id);
-        Answered {
+        Ok(Answered {
             response,
             code: None,
             route: None,
-        }
+        })
     }
 
     async fn refuse(&self, refused: Refused) -> Answered {

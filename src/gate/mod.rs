@@ -33,6 +33,7 @@ mod outbound_head;
 mod permit;
 mod probe;
 mod recall;
+mod receipt;
 mod refusal;
 mod seal;
 mod sealed_write;
@@ -41,6 +42,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 mod txn_token;
+mod visitor;
 
 pub use admit::{Admitted, Arrived};
 pub use attest::Attested;
@@ -50,3 +52,4 @@ pub use permit::Permitted;
 pub use seal::Sealed;
 pub use settle::Settlement;
 pub use snapshot::{Snapshot, SnapshotError};
+pub use visitor::Visitor;

@@ -9,6 +9,7 @@ use super::journey::Services;
 use super::refusal::Refused;
 use crate::base::fault::Cure;
 use crate::base::{Code, Fault};
+use crate::config::Access;
 use crate::oauth::Profile;
 use crate::policy::{
     Action, Authn, Challenge, Client, Counters, Decision, Denial, Device, Facts, Network, Payee, Payment,
@@ -106,6 +107,31 @@ async fn decision(
     match exchange.snapshot.policy.decide(&policy_facts) {
         Decision::Permit(permit) => Ok(Permission { permit, transaction }),
         Decision::Challenge(challenge) => Err(remedy(&challenge, caller, transaction.as_ref())),
+        Decision::Deny(denial) => Err(denied(&denial, services)),
+    }
+}
+
+/// Decides whether a caller may read a resource of our own, as on a `proof` route called `resource`.
+pub(super) fn permit_reading(
+    exchange: &Exchange,
+    caller: &Caller,
+    resource: &str,
+    services: &Services,
+) -> Result<(), Fault> {
+    let amr: Vec<&str> = caller.token.amr.iter().map(String::as_str).collect();
+    let nothing = Standing {
+        counters: None,
+        trusted_days: None,
+    };
+    let mut facts = gather(exchange, caller, None, &nothing, &amr);
+    facts.route = Some(Route {
+        name: resource,
+        access: Access::Proof.as_str(),
+        acr: 0,
+    });
+    match exchange.snapshot.policy.decide(&facts) {
+        Decision::Permit(_) => Ok(()),
+        Decision::Challenge(challenge) => Err(remedy(&challenge, caller, None)),
         Decision::Deny(denial) => Err(denied(&denial, services)),
     }
 }

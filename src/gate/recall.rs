@@ -49,13 +49,16 @@ async fn find(
 }
 
 fn tell(
-    exchange: Box<Exchange>,
+    mut exchange: Box<Exchange>,
     facts: Attestation,
     record: Record,
     services: &Services,
 ) -> Result<Recalled, Refused> {
     if !record.is_of(&fingerprint(&exchange, &facts)) {
         return Err(Refused::new(exchange, Code::IdempotencyKeyReused));
+    }
+    if exchange.moves_money() && record.outcome != Outcome::Unsent {
+        exchange.payment = Some(record.transaction.clone());
     }
     let fault = match &record.outcome {
         Outcome::Unsent => return Ok(Recalled::New(Box::new(Attested::again(exchange, facts)))),

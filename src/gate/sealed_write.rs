@@ -12,6 +12,8 @@ use super::journey::Services;
 use super::order;
 use super::permit::{Permission, Transaction};
 use super::recall::fingerprint;
+use super::receipt;
+use crate::audit::receipt::Terms;
 use crate::base::event::Digest;
 use crate::base::limits::{CLOCK_AHEAD, PROOF_AGE};
 use crate::base::{Code, Event, Fault, TransactionId};
@@ -28,6 +30,8 @@ const NONCE_IS_FRESH: &str = "the nonce is fresh";
 pub(super) struct Reservation {
     pub(super) scope: idempotency::Scope,
     pub(super) transaction: TransactionId,
+    /// What its receipt will say, where it moves money.
+    pub(super) terms: Option<Box<Terms>>,
     /// Says that this process carries it, until it is concluded.
     pub(super) held: Held,
 }
@@ -74,6 +78,13 @@ pub(super) async fn take(
         let amount = payment.intent.amount_minor();
         exemption::consume(&mut batch, &token.subject, &payment.account, amount, consumption);
     }
+    let terms = receipt::terms(exchange, facts, held, transaction);
+    if let Some(terms) = &terms {
+        services
+            .receipts
+            .open(&mut batch, &token.subject, terms, exchange.at)
+            .await?;
+    }
     batch.record(
         exchange.at,
         &*services.entropy,
@@ -84,6 +95,7 @@ pub(super) async fn take(
     Ok(Reservation {
         scope,
         transaction: transaction.clone(),
+        terms,
         held,
     })
 }

@@ -13,8 +13,10 @@ use super::journey::{Gate, Services};
 use super::kept::{Kept, keep};
 use super::order;
 use super::probe::{Desk, question, repeat};
+use super::receipt::conclude_later;
 use super::seal::Sealed;
 use super::snapshot::Snapshot;
+use crate::audit::receipt;
 use crate::base::event::Digest;
 use crate::base::{Event, Timestamp, TransactionId};
 use crate::config::Settle;
@@ -203,21 +205,25 @@ impl Settlement {
     async fn settle(&self, open: &Open, said: Said, way: Way, snapshot: &Snapshot) -> Result<(), StoreError> {
         let services = self.services();
         let executed = said.answer.is_some();
+        let status = said.answer.as_ref().map(|(status, ..)| status.as_u16());
+        let content = said
+            .answer
+            .as_ref()
+            .and_then(|(_, digest, _)| digest.as_ref().map(Digest::new));
+        let now = services.clock.now();
+        let mut batch = Batch::new();
+        let answer = receipt::Outcome::new(status, content.as_ref(), now);
         let event = Event::Settled {
             transaction: open.transaction.clone(),
             by: way.as_str(),
             executed,
-            status: said.answer.as_ref().map(|(status, ..)| status.as_u16()),
-            content: said
-                .answer
-                .as_ref()
-                .and_then(|(_, digest, _)| digest.as_ref().map(Digest::new)),
+            status,
+            content,
+            receipt: conclude_later(&mut batch, &open.transaction, &answer, services).await?,
         };
         let outcome = said.answer.map_or(Outcome::NotExecuted, |(.., kept)| {
             Outcome::Answered(keep(&kept, &open.transaction, &snapshot.keys, &*services.entropy))
         });
-        let now = services.clock.now();
-        let mut batch = Batch::new();
         settlement::settle(&mut batch, open, &outcome, way, now);
         batch.record(now, &*services.entropy, &event);
         ignore_guard(services.db.commit(batch).await)?;

@@ -85,7 +85,8 @@ pub async fn build(
     record_start(&services, &snapshot).await?;
     let own = OwnResources::new(
         api::oauth::router(Arc::clone(&opened.authorization))
-            .merge(api::log::router(Arc::clone(&opened.log))),
+            .merge(api::log::router(Arc::clone(&opened.log)))
+            .merge(api::receipts::router(Arc::clone(&services.receipts))),
     );
     let gate = Arc::new(Gate::new(Arc::clone(&services), snapshot, Arc::new(own)));
     let reloader = Arc::new(Reloader {

@@ -4,10 +4,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
+use http::request::Parts;
 use http::{Request, Response};
 use tower::ServiceExt as _;
 
 use crate::answer::{Body, add_security_headers, problem};
+use crate::api::receipts;
 use crate::base::{Clock, Code, Connection, Entropy, Fault, RequestId};
 use crate::edge::Serve;
 use crate::gate::{Gate, OwnPaths};
@@ -44,6 +46,10 @@ impl OwnResources {
 }
 
 impl OwnPaths for OwnResources {
+    fn about_a_customer(&self, head: &Parts) -> Option<&'static str> {
+        receipts::resource(head)
+    }
+
     fn answer(&self, request: Request<Body>) -> Pin<Box<dyn Future<Output = Response<Body>> + Send + '_>> {
         let router = self.router.clone();
         Box::pin(async move {

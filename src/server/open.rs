@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::audit::{Anchor, AnchorFault, Log, LogError, Refusals, Sequencer};
+use crate::audit::{Anchor, AnchorFault, Log, LogError, Receipts, Refusals, Sequencer};
 use crate::base::{Clock, Entropy, Timestamp};
 use crate::config::{Config, StoreUrl};
 use crate::gate::Services;
@@ -71,12 +71,19 @@ pub(super) async fn open(
     let started_at = first_moment(&db, clock).await?;
     let settings = oauth_settings(config, started_at);
     let nonces = Nonces::new(pseudonyms.nonce_key());
+    let vault = Vault::new(db.clone(), Arc::clone(&keyring), Arc::clone(entropy));
     let services = Arc::new(Services {
         tokens: Arc::new(Verifier::new(&settings)),
         dpop: Arc::new(Dpop::open(&settings, nonces, db.clone(), clock.now()).await?),
         sessions: Arc::new(Sessions::open(db.clone(), Arc::clone(clock), Arc::clone(entropy)).await?),
         clients: Arc::new(Clients::open(db.clone()).await?),
         bound_keys: BoundKeys::new(db.clone()),
+        receipts: Arc::new(Receipts::new(
+            db.clone(),
+            vault,
+            Arc::clone(&log),
+            Arc::clone(entropy),
+        )),
         nonces: Ephemeral::new(NONCES),
         underway: Underway::default(),
         refusals: Arc::new(Refusals::new(Arc::clone(&pseudonyms))),

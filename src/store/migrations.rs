@@ -14,6 +14,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0005_admin.sql"),
     include_str!("migrations/0006_log.sql"),
     include_str!("migrations/0007_settlement.sql"),
+    include_str!("migrations/0008_receipt.sql"),
 ];
 
 /// From this version on events are chained as they are written.

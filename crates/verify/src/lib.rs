@@ -6,6 +6,7 @@
 //!   signature;
 //! * [`VerifyLayer`] does the same in front of any tower service, and [`AnswerSigner`] signs what goes back;
 //! * [`Executions`] is the record in which a transaction is accepted once;
+//! * [`verify_receipt`] verifies a payment's receipt offline (RFC 6962, C2SP `tlog-checkpoint`);
 //! * [`FetchKeys`] fetches the gateway's public keys, all that this crate shares with the gateway.
 //!
 //! It must never take a key, an algorithm, an issuer or an audience from the request it verifies, and never let a
@@ -27,6 +28,7 @@ mod keys;
 mod layer;
 mod nonces;
 mod payment_signature;
+mod receipt;
 mod received;
 mod refusal;
 mod txn_token;
@@ -42,6 +44,10 @@ pub use gateway_signature::{CLIENT_LABEL, GATEWAY_LABEL, PAYMENT_LABEL};
 #[cfg(feature = "fetch")]
 pub use https::HttpsFetcher;
 pub use layer::{AnswerBody, VerifyLayer, VerifyService};
+pub use receipt::{
+    PaymentEvidence, PaymentFault, ReceiptFault, ReceiptTrust, ReceiptTrustError, VerifiedReceipt,
+    verify_receipt,
+};
 pub use refusal::Refusal;
 pub use verified::{Approval, ClientSignature, Evidence, Verified};
 pub use verifier::Verifier;

@@ -1,7 +1,7 @@
 //! The client's own signature over a payment, which the backend verifies by itself (design 4.6).
 
 use countersign_jose::jwk::Jwk;
-use countersign_signatures::{Algorithm, Component, Entry, ParameterName, Policy};
+use countersign_signatures::{Algorithm, Component, Entry, ParameterName, Policy, PolicyError};
 
 use crate::gateway_signature::{MAX_AHEAD, NONCE_MIN_LEN};
 use crate::received::Received;
@@ -9,7 +9,7 @@ use crate::refusal::Refusal;
 use crate::verified::ClientSignature;
 
 /// What the client's signature is for.
-const TAG: &str = "countersign-payment";
+pub(crate) const TAG: &str = "countersign-payment";
 const COMPONENTS: [Component<'static>; 5] = [
     Component::derived("@method"),
     Component::derived("@target-uri"),
@@ -50,20 +50,25 @@ pub(crate) fn verify(
 }
 
 fn check(entry: &Entry<'_>, forwarded_at: i64) -> Result<String, Refusal> {
+    check_coverage(entry).map_err(Refusal::PaymentTooWeak)?;
     let created = entry.parameters().created.unwrap_or(forwarded_at);
-    let policy = Policy {
-        components: &COMPONENTS,
-        parameters: &[ParameterName::Created, ParameterName::Nonce, ParameterName::KeyId],
-        now: created,
-        max_age: 0,
-        max_ahead: 0,
-        max_lifetime: i64::MAX,
-        nonce_min_len: NONCE_MIN_LEN,
-    };
-    entry.check(&policy).map_err(Refusal::PaymentTooWeak)?;
     let before = forwarded_at.saturating_sub(created);
     if !(-MAX_AHEAD..=MAX_BEFORE).contains(&before) {
         return Err(Refusal::PaymentStale);
     }
     Ok(entry.keyid().unwrap_or_default().to_owned())
+}
+
+/// Whether the signature covers all that identifies a payment, whenever it was made.
+pub(crate) fn check_coverage(entry: &Entry<'_>) -> Result<(), PolicyError> {
+    let policy = Policy {
+        components: &COMPONENTS,
+        parameters: &[ParameterName::Created, ParameterName::Nonce, ParameterName::KeyId],
+        now: entry.parameters().created.unwrap_or_default(),
+        max_age: 0,
+        max_ahead: 0,
+        max_lifetime: i64::MAX,
+        nonce_min_len: NONCE_MIN_LEN,
+    };
+    entry.check(&policy)
 }

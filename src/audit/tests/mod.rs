@@ -139,6 +139,7 @@ fn event(number: usize) -> Event {
         status: Some(201),
         refused: None,
         content: None,
+        receipt: None,
     }
 }
 
