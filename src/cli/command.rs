@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::console::{CliError, Console};
-use super::{audit, certs, check, demo, init, keys, login, pay, policy, seed, serve};
+use super::{audit, certs, check, demo, init, keys, login, pay, policy, receipt, seed, serve};
 use crate::base::{Clock as _, SystemClock, SystemEntropy};
 
 /// A payment authentication gateway: lets a request pass to a financial backend only when it knows who sends it and what
@@ -45,6 +45,8 @@ enum Command {
     Login(login::LoginArgs),
     /// Pay with a session that login kept
     Pay(pay::PayArgs),
+    /// Verify a receipt without the gateway
+    Receipt(receipt::ReceiptArgs),
 }
 
 /// Runs the command line of this process.
@@ -77,6 +79,7 @@ fn run(command: &Command, console: &mut Console<'_>) -> Result<ExitCode, CliErro
         Command::Policy(args) => return Ok(policy::run(args)),
         Command::Login(args) => block_on(login::run(args, console))?,
         Command::Pay(args) => block_on(pay::run(args, console))?,
+        Command::Receipt(args) => return receipt::run(args, console),
     }
     Ok(ExitCode::SUCCESS)
 }

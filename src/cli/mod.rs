@@ -15,6 +15,7 @@ pub mod keys;
 pub mod login;
 pub mod pay;
 pub mod policy;
+pub mod receipt;
 pub mod seed;
 pub mod serve;
 mod session_file;
