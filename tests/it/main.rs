@@ -19,6 +19,7 @@ mod journey;
 mod keys_command;
 mod log;
 mod payments;
+mod receipts;
 mod routes;
 mod support;
 mod transport;
