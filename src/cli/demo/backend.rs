@@ -1,8 +1,10 @@
 //! A demonstration backend: verifies what the gateway forwards, writes it down, and does its business.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use countersign_intent::Intent;
 use countersign_verify::{Evidence, Refusal, Verified, Verifier};
 use http::request::Parts;
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -27,6 +29,11 @@ pub(super) trait Business: Send + Sync + 'static {
 
     /// Answers a request of which the gateway says who stands behind it.
     fn answer(&self, request: &Received<'_>, verified: &Verified) -> Answer;
+
+    /// How long that answer is kept back.
+    fn answers_after(&self, _verified: &Verified) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// A request as it was received.
@@ -84,7 +91,11 @@ impl<B: Business> Backend<B> {
         };
         document(match verdict {
             None => self.business.answer_anyone(&received),
-            Some(Ok(verified)) => self.business.answer(&received, &verified),
+            Some(Ok(verified)) => {
+                let answer = self.business.answer(&received, &verified);
+                tokio::time::sleep(self.business.answers_after(&verified)).await;
+                answer
+            }
             Some(Err(refused)) => refusal(StatusCode::UNAUTHORIZED, &refused.to_string()),
         })
     }
@@ -113,6 +124,8 @@ fn line(head: &Parts, body: &Bytes, verdict: Option<&Result<Verified, Refusal>>)
             "gateway": verified.map(|verified| verified.gateway_key.as_str()),
             "payment": payment,
             "txn": verified.map(|verified| verified.transaction.as_str()),
+            "sub": verified.map(|verified| verified.subject.as_str()),
+            "intent": verified.and_then(|verified| verified.intent.as_ref().map(Intent::to_json)),
         },
     });
     if let (Some(Err(refused)), Some(line)) = (verdict, line.as_object_mut()) {

@@ -1,11 +1,13 @@
-//! The bank: accounts, and payments that are executed once.
+//! The bank: accounts, and payments that are executed once. Its books are kept in the journal and nowhere else.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use countersign_intent::Intent;
 use countersign_verify::{Execution, Executions, Recording, Verified};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -14,6 +16,11 @@ use super::backend::{Answer, Business, Received, refusal};
 
 /// What every account holds before its first payment, in cents.
 const OPENING_CENTS: i64 = 1_000_000;
+
+/// A payment with this reference is executed like any other and answered only after [`SLOWNESS`]: time enough to see what
+/// becomes of it when the bank ends meanwhile.
+pub(super) const SLOW: &str = "A slow day at the bank";
+const SLOWNESS: Duration = Duration::from_secs(20);
 
 /// The bank's books. They are kept in the journal: what stands there verified was executed, also before a restart.
 #[derive(Clone, Default)]
@@ -25,7 +32,7 @@ pub(super) struct Bank {
 struct Books {
     /// Transactions accepted for execution.
     transactions: HashSet<String>,
-    /// Executed payments, by the gateway's idempotency key.
+    /// Executed payments, by their transaction: idempotency keys are chosen by clients, and two may choose the same.
     payments: HashMap<String, Value>,
     /// What each customer has spent, in cents.
     spent_cents: HashMap<String, i64>,
@@ -74,25 +81,16 @@ impl Bank {
         let Some(intent) = &verified.intent else {
             return refusal(StatusCode::UNPROCESSABLE_ENTITY, "nobody has agreed to a payment");
         };
-        let payment = json!({
-            "payment_id": payment_id(&verified.transaction),
-            "status": "executed",
-            "amount": intent.amount(),
-            "currency": intent.currency().code(),
-        });
-        let mut books = self.books();
-        let spent = books.spent_cents.entry(verified.subject.clone()).or_default();
-        *spent = spent.saturating_add(i64::try_from(intent.amount_minor()).unwrap_or(i64::MAX));
-        if let Some(key) = &verified.idempotency_key {
-            books.payments.insert(key.clone(), payment.clone());
-        }
+        let payment = self
+            .books()
+            .enter(&verified.transaction, &verified.subject, intent);
         (StatusCode::CREATED, payment)
     }
 
-    /// What became of a payment, for the gateway that never got the answer.
-    fn find(&self, key: &str) -> Answer {
-        match self.books().payments.get(key) {
-            Some(payment) => (StatusCode::OK, payment.clone()),
+    /// What became of a payment, for the gateway that never got the answer: the answer that it would have got.
+    fn find(&self, transaction: &str) -> Answer {
+        match self.books().payments.get(transaction) {
+            Some(payment) => (StatusCode::CREATED, payment.clone()),
             None => refusal(StatusCode::NOT_FOUND, "there is no such payment"),
         }
     }
@@ -105,11 +103,17 @@ impl Business for Bank {
             (&Method::GET, "/accounts") => self.accounts(verified),
             (&Method::POST, "/payments") => self.pay(verified),
             (&Method::POST, "/messages") => (StatusCode::ACCEPTED, json!({ "status": "received" })),
-            (&Method::GET, _) => match path.strip_prefix("/payments/") {
-                Some(key) => self.find(key),
-                None => refusal(StatusCode::NOT_FOUND, "there is no such resource"),
-            },
+            (&Method::GET, _) if path.starts_with("/payments/") => self.find(&verified.transaction),
             _ => refusal(StatusCode::NOT_FOUND, "there is no such resource"),
+        }
+    }
+
+    fn answers_after(&self, verified: &Verified) -> Duration {
+        let reference = verified.intent.as_ref().and_then(Intent::reference);
+        if reference == Some(SLOW) {
+            SLOWNESS
+        } else {
+            Duration::ZERO
         }
     }
 }
@@ -130,15 +134,33 @@ impl Books {
     /// Enters a payment from its line in the journal.
     fn remember(&mut self, line: &Value) {
         let text = |pointer: &str| line.pointer(pointer).and_then(Value::as_str);
-        let (Some("POST"), Some("/payments"), Some(transaction)) =
-            (text("/method"), text("/target"), text("/verified/txn"))
-        else {
+        let (Some("POST"), Some("/payments"), Some(transaction), Some(subject)) = (
+            text("/method"),
+            text("/target"),
+            text("/verified/txn"),
+            text("/verified/sub"),
+        ) else {
             return;
         };
-        self.transactions.insert(transaction.to_owned());
-        let key = text("/headers/idempotency-key/0").map(|key| key.trim_matches('"').to_owned());
-        let payment = json!({ "payment_id": payment_id(transaction), "status": "executed" });
-        self.payments.extend(key.map(|key| (key, payment)));
+        let intent = line.pointer("/verified/intent").map(Intent::from_json);
+        if let Some(Ok(intent)) = intent {
+            self.transactions.insert(transaction.to_owned());
+            self.enter(transaction, subject, &intent);
+        }
+    }
+
+    /// Enters a payment, and answers what the bank says of it, now and whenever it is asked.
+    fn enter(&mut self, transaction: &str, subject: &str, intent: &Intent) -> Value {
+        let payment = json!({
+            "payment_id": payment_id(transaction),
+            "status": "executed",
+            "amount": intent.amount(),
+            "currency": intent.currency().code(),
+        });
+        let spent = self.spent_cents.entry(subject.to_owned()).or_default();
+        *spent = spent.saturating_add(i64::try_from(intent.amount_minor()).unwrap_or(i64::MAX));
+        self.payments.insert(transaction.to_owned(), payment.clone());
+        payment
     }
 }
 
@@ -156,21 +178,31 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bank.log");
         let line = json!({
-            "method": "POST", "target": "/payments", "headers": { "idempotency-key": ["\"key-1\""] },
-            "verified": { "gateway": "k", "payment": null, "txn": "t-1" },
+            "method": "POST", "target": "/payments",
+            "verified": { "gateway": "k", "payment": null, "txn": "t-1", "sub": "s", "intent": {
+                "type": "payment", "amount": "12.50", "currency": "EUR", "payee": "NL91ABNA0417164300",
+            } },
         });
         let refused = json!({
-            "method": "POST", "target": "/payments", "headers": { "idempotency-key": ["\"key-2\""] },
-            "verified": { "gateway": null, "payment": null, "txn": null },
+            "method": "POST", "target": "/payments",
+            "verified": { "gateway": null, "payment": null, "txn": null, "sub": null, "intent": null },
         });
         std::fs::write(&path, format!("{line}\n{refused}\nnot a line\n")).unwrap();
         let bank = Bank::open(&path).unwrap();
         assert_eq!(bank.record("t-1", 0).await, Ok(Execution::Before));
         assert_eq!(bank.record("t-2", 0).await, Ok(Execution::First));
         assert_eq!(bank.record("t-2", 0).await, Ok(Execution::Before));
+        let (status, found) = bank.find("t-1");
+        assert_eq!((status, &found["amount"]), (StatusCode::CREATED, &json!("12.50")));
         assert_eq!(
-            (bank.find("key-1").0, bank.find("key-2").0),
-            (StatusCode::OK, StatusCode::NOT_FOUND)
+            bank.books().spent_cents.get("s"),
+            Some(&1250),
+            "what she spent is known again"
+        );
+        assert_eq!(
+            bank.find("t-2").0,
+            StatusCode::NOT_FOUND,
+            "taken in, but not in the journal"
         );
     }
 }

@@ -123,7 +123,7 @@ async fn demonstrate(args: &DemoArgs, console: &mut Console<'_>) -> Result<(), C
     let layout = Layout::make(&args.dir, &turn, &*clock, &*entropy)?;
     log::start(&layout.folder)?;
     let made_in = began.elapsed();
-    let backends = Backends::start(layout.folder.path()).await?;
+    let mut backends = Backends::start(layout.folder.path()).await?;
     let backends_in = began.elapsed().saturating_sub(made_in);
     let gateway = RunningGateway::start(&layout, &clock, &entropy).await?;
     drop(turn);
@@ -136,7 +136,7 @@ async fn demonstrate(args: &DemoArgs, console: &mut Console<'_>) -> Result<(), C
     };
     let mut screen = Screen::new(console);
     let acted = tokio::select! {
-        acted = act(args.once, &layout, &started, (clock, entropy), &mut screen) => acted,
+        acted = act(args.once, (&layout, &mut backends), &started, (clock, entropy), &mut screen) => acted,
         () = shutdown.wait() => interrupted(args.once),
     };
     let stopped = gateway.stop().await;
@@ -157,12 +157,12 @@ fn interrupted(once: bool) -> Result<(), CliError> {
 /// The story, and afterwards an open house.
 async fn act(
     once: bool,
-    layout: &Layout,
+    (layout, backends): (&Layout, &mut Backends),
     started: &Started,
     (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
     screen: &mut Screen<'_, '_>,
 ) -> Result<(), CliError> {
-    let mut stage = Stage::new(layout, clock, entropy)?;
+    let mut stage = Stage::new(layout, backends, clock, entropy)?;
     layout.describe(story::log_verifier(&stage).await?)?;
     let failed = tell(&mut stage, started, screen).await?;
     if once {

@@ -57,7 +57,7 @@ trusted_sources = ["127.0.0.0/8", "::1/128"]
 }
 
 fn backends(ports: &Ports) -> String {
-    let backend = |name: &str, port: u16, domain: &str, says: &str| {
+    let backend = |name: &str, port: u16, domain: &str, says: &str, more: &str| {
         format!(
             r#"
 # {says}
@@ -68,7 +68,7 @@ ca = "certs/backend/ca.pem"
 client_certificate = "certs/backend/gateway.pem"
 client_key = "file:certs/backend/gateway.key.pem"
 trust_domain = "{domain}"
-"#
+{more}"#
         )
     };
     let bank = backend(
@@ -76,15 +76,23 @@ trust_domain = "{domain}"
         ports.bank,
         BANK_DOMAIN,
         "The bank, a process of its own; writes bank.log.",
+        SETTLEMENT,
     );
     let merchant = backend(
         "merchant",
         ports.merchant,
         MERCHANT_DOMAIN,
         "The merchant, another; writes merchant.log.",
+        "",
     );
     bank + &merchant
 }
+
+/// The bank can be asked; how, `docs/payments.md` says.
+const SETTLEMENT: &str = r#"settle = "probe"                # what became of a payment without an answer, the bank is asked
+settle_path = "/payments/{key}"
+settle_after = "70s"            # before that, that it knows of none is not believed: it takes nothing older
+"#;
 
 const ROUTES: &str = r#"
 # Anyone may ask.

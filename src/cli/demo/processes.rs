@@ -40,14 +40,7 @@ impl Backends {
 
     /// Each by its name and process id.
     pub(super) fn processes(&self) -> Vec<String> {
-        let said = |each: &Running| {
-            let id = each
-                .child
-                .id()
-                .map_or_else(|| "ended".to_owned(), |id| format!("process {id}"));
-            format!("{} ({id})", each.name.as_str())
-        };
-        self.running.iter().map(said).collect()
+        self.running.iter().map(Running::said).collect()
     }
 
     /// Waits until one of them ends by itself, and says which.
@@ -59,6 +52,31 @@ impl Backends {
             _ = first.child.wait() => first.name.as_str(),
             _ = second.child.wait() => second.name.as_str(),
         }
+    }
+
+    /// Ends the backend `name` as a power cut does: in the middle of whatever it is doing.
+    ///
+    /// # Errors
+    /// When the operating system refuses.
+    pub(super) async fn kill(&mut self, name: Name) -> Result<(), CliError> {
+        match self.running.iter_mut().find(|running| running.name == name) {
+            // SIGKILL to its own process id, and only to that.
+            Some(running) => running.child.kill().await.map_err(CliError::failed),
+            None => Ok(()),
+        }
+    }
+
+    /// Starts the backend `name` of the demonstration in `folder` anew, where it was before, and says its process id.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(super) async fn start_again(&mut self, folder: &Path, name: Name) -> Result<String, CliError> {
+        let new = start(folder, name).await?;
+        let said = new.said();
+        if let Some(running) = self.running.iter_mut().find(|running| running.name == name) {
+            *running = new;
+        }
+        Ok(said)
     }
 
     /// Ends them, and waits until they have ended.
@@ -73,6 +91,16 @@ impl Backends {
                 drop(running.child.kill().await);
             }
         }
+    }
+}
+
+impl Running {
+    fn said(&self) -> String {
+        let id = self
+            .child
+            .id()
+            .map_or_else(|| "ended".to_owned(), |id| format!("process {id}"));
+        format!("{} ({id})", self.name.as_str())
     }
 }
 

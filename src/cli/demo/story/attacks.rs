@@ -45,7 +45,7 @@ fn executed(stage: &Stage<'_>) -> Result<usize, CliError> {
 }
 
 /// A payment exactly as Alice's app sends it.
-fn genuine(stage: &Stage<'_>, body: impl Into<Bytes>) -> Result<Draft, CliError> {
+pub(super) fn genuine(stage: &Stage<'_>, body: impl Into<Bytes>) -> Result<Draft, CliError> {
     unsigned(stage, body)?.signed(&app_key(stage)?, stage.now(), &*stage.entropy)
 }
 

@@ -10,6 +10,7 @@ mod attacks;
 mod draft;
 mod forgeries;
 mod login;
+mod once;
 mod payment;
 mod record;
 mod rotation;
@@ -28,7 +29,7 @@ pub(super) use stage::Stage;
 pub(super) use start::Started;
 
 /// The steps that follow the first, by their numbers in the design.
-pub(super) const NUMBERS: [u8; 6] = [2, 3, 4, 5, 6, 8];
+pub(super) const NUMBERS: [u8; 7] = [2, 3, 4, 5, 6, 7, 8];
 
 /// The first step: everything has been started, and says where it is.
 pub(super) async fn opening(stage: &Stage<'_>, started: &Started) -> Step {
@@ -59,6 +60,10 @@ pub(super) async fn play(stage: &mut Stage<'_>, number: u8) -> Step {
         4 => ("She pays 12.50", payment::small(stage, &mut scenes).await),
         5 => ("She pays 250.00", payment::large(stage, &mut scenes).await),
         6 => ("An attacker tries", attacks::play(stage, &mut scenes).await),
+        7 => (
+            "A payment moves once, whatever dies",
+            once::play(stage, &mut scenes).await,
+        ),
         _ => (
             "Keys rotate while she keeps paying",
             rotation::play(stage, &mut scenes).await,

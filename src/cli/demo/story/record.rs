@@ -43,7 +43,20 @@ impl Record {
     pub(super) fn payments(&self, key: &str) -> Result<Vec<Entry>, CliError> {
         let quoted = format!("\"{key}\"");
         let mut entries = self.entries()?;
-        entries.retain(|entry| entry.header("idempotency-key") == Some(&quoted));
+        entries.retain(|entry| {
+            entry.text("/target") == "/payments" && entry.header("idempotency-key") == Some(&quoted)
+        });
+        Ok(entries)
+    }
+
+    /// The gateway's questions after the payment with this idempotency key.
+    ///
+    /// # Errors
+    /// As [`Record::entries`].
+    pub(super) fn questions(&self, key: &str) -> Result<Vec<Entry>, CliError> {
+        let target = format!("/payments/{key}");
+        let mut entries = self.entries()?;
+        entries.retain(|entry| entry.text("/method") == "GET" && entry.text("/target") == target);
         Ok(entries)
     }
 }

@@ -8,6 +8,7 @@ use countersign_jose::KeyKind;
 
 use super::super::layout::Layout;
 use super::super::people::{Customer, Payee};
+use super::super::processes::Backends;
 use super::super::screen::{Scene, Step};
 use super::record::Record;
 use super::wire::Wire;
@@ -17,6 +18,8 @@ use crate::cli::console::CliError;
 /// The stage.
 pub(in crate::cli::demo) struct Stage<'l> {
     pub(super) layout: &'l Layout,
+    /// The processes of bank and merchant.
+    pub(super) backends: &'l mut Backends,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
     /// Whoever has no certificate.
@@ -41,12 +44,14 @@ impl<'l> Stage<'l> {
     /// Certificates that cannot be used.
     pub(in crate::cli::demo) fn new(
         layout: &'l Layout,
+        backends: &'l mut Backends,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, CliError> {
         let wire = Wire::new(&layout.certificates.root, None)?;
         Ok(Self {
             layout,
+            backends,
             clock,
             entropy,
             wire,
