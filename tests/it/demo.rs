@@ -64,7 +64,7 @@ fn every_step_does_what_it_should() {
         (true.into(), Value::Array(Vec::new()))
     );
     let numbers: Vec<_> = steps.iter().map(|step| step["step"].as_u64().unwrap()).collect();
-    assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
     for step in &steps {
         assert_eq!(step["ok"], true, "{step:#}");
         for scene in step["scenes"].as_array().unwrap() {

@@ -12,6 +12,7 @@ use super::progress::bar;
 use crate::audit::verify::TileFolder;
 use crate::cli::admin_client::{AdminClient, AdminConnection, ClientError};
 use crate::cli::console::{CliError, Console};
+use crate::pki::make_folder;
 
 /// The arguments of `audit export`.
 #[derive(Args, Debug)]
@@ -85,7 +86,8 @@ async fn fetch(client: &AdminClient, resource: Resource) -> Result<Vec<u8>, Clie
 fn write(place: &Path, bytes: &[u8]) -> Result<(), CliError> {
     let wrong = |error: std::io::Error| CliError::failed(format!("{}: {error}", place.display()));
     if let Some(folder) = place.parent() {
-        fs::create_dir_all(folder).map_err(wrong)?;
+        // Entries say who did what and when: the folder is its owner's, as what the gateway keeps is.
+        make_folder(folder).map_err(CliError::failed)?;
     }
     let next = place.with_added_extension("part");
     fs::write(&next, bytes).map_err(wrong)?;

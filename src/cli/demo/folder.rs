@@ -21,7 +21,7 @@ pub(super) const DESCRIPTION: &str = "demo.json";
 const LOCK: &str = "demo.lock";
 
 /// Everything a demonstration makes. Only these are removed when it starts over.
-const MADE: [&str; 17] = [
+const MADE: [&str; 19] = [
     "alice.session",
     "backends",
     "bank.log",
@@ -34,6 +34,8 @@ const MADE: [&str; 17] = [
     "countersign.toml",
     "demo.json.new",
     "gateway.log",
+    "log",
+    "log-forged",
     "master.key",
     "merchant.log",
     "policies",

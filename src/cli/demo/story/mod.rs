@@ -8,10 +8,12 @@
 mod accounts;
 mod attacks;
 mod draft;
+mod evidence;
 mod forgeries;
 mod login;
 mod once;
 mod payment;
+mod program;
 mod record;
 mod rotation;
 mod scene;
@@ -29,7 +31,7 @@ pub(super) use stage::Stage;
 pub(super) use start::Started;
 
 /// The steps that follow the first, by their numbers in the design.
-pub(super) const NUMBERS: [u8; 7] = [2, 3, 4, 5, 6, 7, 8];
+pub(super) const NUMBERS: [u8; 8] = [2, 3, 4, 5, 6, 7, 8, 9];
 
 /// The first step: everything has been started, and says where it is.
 pub(super) async fn opening(stage: &Stage<'_>, started: &Started) -> Step {
@@ -64,9 +66,13 @@ pub(super) async fn play(stage: &mut Stage<'_>, number: u8) -> Step {
             "A payment moves once, whatever dies",
             once::play(stage, &mut scenes).await,
         ),
-        _ => (
+        8 => (
             "Keys rotate while she keeps paying",
             rotation::play(stage, &mut scenes).await,
+        ),
+        _ => (
+            "What happened is on record, for anyone to check",
+            evidence::play(stage, &mut scenes).await,
         ),
     };
     stage::step(number, title, began, scenes, outcome.err())
