@@ -68,7 +68,7 @@ async fn a_reordered_pair_is_named_in_the_events_and_in_the_entries() {
         first: 59,
         second: 60,
     };
-    assert_eq!(house.examine(&keys, None).findings, [pair.clone()]);
+    assert_eq!(house.examine(&keys, None).findings, std::slice::from_ref(&pair));
 
     std::fs::write(house.file(), &original).unwrap();
     house.tamper(|connection| swap_entries(connection, 59, 60));
