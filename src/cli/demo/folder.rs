@@ -21,7 +21,7 @@ pub(super) const DESCRIPTION: &str = "demo.json";
 const LOCK: &str = "demo.lock";
 
 /// Everything a demonstration makes. Only these are removed when it starts over.
-const MADE: [&str; 19] = [
+const MADE: [&str; 21] = [
     "alice.session",
     "backends",
     "bank.log",
@@ -39,6 +39,8 @@ const MADE: [&str; 19] = [
     "master.key",
     "merchant.log",
     "policies",
+    "receipt-forged.json",
+    "receipt.json",
     "seed.toml",
     // Last, so that a folder that could not be emptied is still known as a demonstration's.
     DESCRIPTION,

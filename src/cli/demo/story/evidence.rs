@@ -1,4 +1,4 @@
-//! Step 9: what the gateway says happened can be checked by anyone, offline and by public keys alone.
+//! Step 9, with `receipt`: what the gateway says happened can be checked by anyone, offline and by public keys alone.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use countersign_tlog::{BundleId, EntryBundle, Resource};
 use super::super::people::ADMIN;
 use super::super::screen::Scene;
 use super::program;
+use super::receipt;
 use super::scene::Play;
 use super::stage::Stage;
 use crate::audit::verify::TileFolder;
@@ -28,6 +29,7 @@ pub(super) async fn play(stage: &mut Stage<'_>, scenes: &mut Vec<Scene>) -> Resu
         .and_then(serde_json::Value::as_str)
         .ok_or_else(|| CliError::Failed("the log has no published key".to_owned()))?
         .to_owned();
+    receipt::play(stage, &vkey, scenes).await?;
     let (size, scene) = exported(stage).await?;
     scenes.push(scene);
     scenes.push(verified(stage, &vkey, size).await?);

@@ -14,6 +14,7 @@ mod login;
 mod once;
 mod payment;
 mod program;
+mod receipt;
 mod record;
 mod rotation;
 mod scene;

@@ -49,6 +49,10 @@ pub(super) async fn small(stage: &mut Stage<'_>, scenes: &mut Vec<Scene>) -> Res
         ));
     };
     scenes.push(as_the_bank_saw_it(stage, entry, once, &digest)?);
+    stage.receipt = match outcome {
+        PaymentOutcome::Executed(done) => done.receipt,
+        _ => None,
+    };
     Ok(())
 }
 

@@ -26,6 +26,8 @@ pub(in crate::cli::demo) struct Stage<'l> {
     pub(super) wire: Wire,
     /// Alice's app, from the second step on.
     pub(super) app: Option<App>,
+    /// Where the receipt of her first payment stands, from the fourth step on.
+    pub(super) receipt: Option<String>,
 }
 
 /// Alice's app after its login.
@@ -56,6 +58,7 @@ impl<'l> Stage<'l> {
             entropy,
             wire,
             app: None,
+            receipt: None,
         })
     }
 
