@@ -58,8 +58,8 @@ pub enum AnchorFault {
     },
     /// Entries that were published are gone.
     #[error(
-        "rollback: the store has {store} entries in its log, but {published} were published; an older backup was restored \
-         or the end was cut off: restore the newest store"
+        "rollback: the store has {store} entries in its log, but {published} were published; an older backup was restored, \
+         the end was cut off, or this is another store: restore the newest store"
     )]
     Rollback {
         /// Entries in the tree of the store.
@@ -106,14 +106,16 @@ impl Anchor {
                 _ => Ok(()),
             };
         };
-        let published = self.believed(&note, log.origin(), keys)?;
         let store = records::head(db).await?.map_or(0, |head| head.size);
-        if published.size() > store {
+        // An older store may not know the key that signed since, so this comes before the signature: either way it is refused.
+        let claimed = Checkpoint::from_note(&note).map_err(|error| self.not_ours(&error))?;
+        if claimed.origin() == log.origin() && claimed.size() > store {
             return Err(AnchorFault::Rollback {
                 store,
-                published: published.size(),
+                published: claimed.size(),
             });
         }
+        let published = self.believed(&note, log.origin(), keys)?;
         if log.root(published.size()).await? == published.root() {
             Ok(())
         } else {
