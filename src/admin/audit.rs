@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::IntoResponse as _;
 use countersign_tlog::{LogProof, Resource};
@@ -86,8 +87,9 @@ pub(super) struct Proofs {
 pub(super) async fn events(
     State(services): State<Arc<Services>>,
     Caller { admin }: Caller,
-    Query(wanted): Query<Wanted>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<Events>, Refused> {
+    let wanted = understood(wanted)?;
     record_reading(&services, &admin.name).await?;
     let last = services.log.last_sequence();
     let limit = wanted.limit.unwrap_or(100).clamp(1, Search::MOST);
@@ -138,8 +140,9 @@ pub(super) async fn status(
 pub(super) async fn proof(
     State(services): State<Arc<Services>>,
     Caller { admin }: Caller,
-    Query(which): Query<Which>,
+    which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Proofs>, Refused> {
+    let which = understood(which)?;
     record_reading(&services, &admin.name).await?;
     let log = &services.log;
     let leaves = match (which.sequence, which.transaction) {
@@ -184,6 +187,13 @@ pub(super) async fn resource(
     let kind = HeaderValue::from_static(resource.content_type());
     response.headers_mut().insert(CONTENT_TYPE, kind);
     Ok(response)
+}
+
+fn understood<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Fault> {
+    let malformed = |error: QueryRejection| {
+        Fault::new(Code::RequestMalformed).detail(format!("The query cannot be read: {}.", error.body_text()))
+    };
+    query.map(|Query(wanted)| wanted).map_err(malformed)
 }
 
 async fn prove(log: &Log, leaf: Leaf) -> Result<String, Fault> {

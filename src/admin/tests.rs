@@ -1,5 +1,7 @@
 //! The API as an admin's tool meets it: what it does, what it refuses, and what it leaves on record.
 
+mod audit;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -64,6 +66,8 @@ struct World {
     db: Db,
     keyring: Arc<Keyring>,
     gateway: Arc<Gateway>,
+    clock: Arc<ManualClock>,
+    log: Arc<crate::audit::Log>,
     router: Router,
 }
 
@@ -74,6 +78,7 @@ const EVERYTHING: &[&str] = &[
     action::KEYS_REVOKE,
     action::KEYS_ROTATE,
     action::POLICY_LIST,
+    action::AUDIT_READ,
 ];
 
 async fn world() -> World {
@@ -102,16 +107,17 @@ async fn world_of(permitted: &'static [&'static str]) -> World {
         changed: vec!["policies".to_owned()],
     };
     let gateway = Arc::new(Gateway(Mutex::new(Ok(report))));
+    let log = Arc::new(crate::audit::Log::new(db.clone(), "gate.example", false));
     let router = router(Services {
         db: db.clone(),
         admins: Admins::new(db.clone()),
         keyring: keyring.clone(),
-        log: Arc::new(crate::audit::Log::new(db.clone(), "gate.example", false)),
+        log: log.clone(),
         readers: Readers::default(),
         authorize: Arc::new(Roles(permitted)),
         running: gateway.clone(),
         reload: gateway.clone(),
-        clock,
+        clock: clock.clone(),
         entropy,
         started_at: START,
     });
@@ -120,6 +126,8 @@ async fn world_of(permitted: &'static [&'static str]) -> World {
         db,
         keyring,
         gateway,
+        clock,
+        log,
         router,
     }
 }

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::error::StoreError;
 use super::inspect::open_quietly;
-use super::migrations::{NEWEST, found_version};
+use super::migrations::{CHAINED, NEWEST, found_version};
 use super::read::select;
 use super::row::{Row, Value};
 
@@ -30,9 +30,9 @@ impl StoreCopy {
         }
         let connection = open_quietly(path).map_err(|error| failed(error.to_string()))?;
         match found_version(&connection) {
-            Ok(version) if version == NEWEST => Ok(Self { connection }),
+            Ok(version) if (CHAINED..=NEWEST).contains(&version) => Ok(Self { connection }),
             Ok(version) => Err(failed(format!(
-                "it has schema {version}, this program examines {NEWEST}"
+                "it has schema {version}, this program examines {CHAINED} to {NEWEST}"
             ))),
             Err(error) => Err(failed(error.to_string())),
         }

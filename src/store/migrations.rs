@@ -18,7 +18,7 @@ const STEPS: &[&str] = &[
 ];
 
 /// From this version on events are chained as they are written.
-const CHAINED: i64 = 6;
+pub(super) const CHAINED: i64 = 6;
 
 /// The newest version this program knows.
 pub(super) const NEWEST: i64 = STEPS.len() as i64;
@@ -95,4 +95,66 @@ fn for_sqlite(ddl: &str) -> String {
     ddl.replace("{int}", "INTEGER")
         .replace("{bytes}", "BLOB")
         .replace("\n);", "\n) STRICT;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Db, Entry};
+
+    /// A store of schema 5, with events as they were written then.
+    fn before_the_chain(path: &std::path::Path) {
+        let connection = Connection::open(path).unwrap();
+        for step in &STEPS[..5] {
+            connection.execute_batch(&for_sqlite(step)).unwrap();
+        }
+        let events = r#"CREATE TABLE schema_version (version INTEGER NOT NULL) STRICT;
+            INSERT INTO schema_version VALUES (5);
+            INSERT INTO event (at, body, salt) VALUES
+                (1, '{"kind":"started","charter":"c"}', zeroblob(32)),
+                (2, '{"transaction":"t","kind":"answered"}', zeroblob(32)),
+                (3, '{"kind":"seeded"}', zeroblob(32));"#;
+        connection.execute_batch(events).unwrap();
+    }
+
+    #[tokio::test]
+    async fn events_from_before_the_chain_are_chained_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("old.db");
+        before_the_chain(&path);
+        let db = Db::open(&path).unwrap();
+        assert_eq!(*db.last_event().borrow(), 3);
+        let sql = "SELECT sequence, at, body, salt, hash, txn FROM event ORDER BY sequence";
+        let rows = db.query(sql, vec![]).await.unwrap();
+        let mut previous = Entry::before_the_first();
+        for row in &rows {
+            let entry = Entry {
+                sequence: row.integer(0).unwrap(),
+                at: row.time(1).unwrap(),
+                event: row.text(2).unwrap().to_owned(),
+                salt: row.bytes(3).unwrap().to_vec(),
+                previous,
+            };
+            let bytes = entry.to_bytes().unwrap();
+            assert_eq!(Entry::parse(&bytes), Ok(entry));
+            previous = Entry::hash(&bytes);
+            assert_eq!(row.bytes(4).unwrap(), previous.0);
+        }
+        let transactions: Vec<_> = rows.iter().map(|row| row.optional_text(5).unwrap()).collect();
+        assert_eq!(transactions, [None, Some("t"), None]);
+        drop(db);
+        Db::open(&path).unwrap();
+    }
+
+    #[test]
+    fn a_hole_in_old_events_is_not_papered_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("old.db");
+        before_the_chain(&path);
+        Connection::open(&path)
+            .unwrap()
+            .execute("DELETE FROM event WHERE sequence = 2", [])
+            .unwrap();
+        assert!(matches!(Db::open(&path), Err(StoreError::Corrupt("event"))));
+    }
 }
