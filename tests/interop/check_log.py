@@ -224,7 +224,10 @@ class Gateway:
             if status != 200:
                 return None
             assert headers["content-type"] == "text/plain; charset=utf-8"
-            found = Checkpoint(body.decode(), keys)
+            try:
+                found = Checkpoint(body.decode(), keys)
+            except InvalidSignature:
+                return None  # the one before a rotation, when only the new key is asked for
             return found if found.size >= at_least else None
 
         return self.wait(covering)
@@ -333,7 +336,7 @@ def check_tampering(folder, vkeys):
 def main():
     gateway = Gateway()
     gateway.start()
-    keys, _ = gateway.keys()
+    keys, first_vkeys = gateway.keys()
     for status, *_ in gateway.get(["/admin/v1/keys"] * EVENTS, admin=True):
         assert status == 200
     old = gateway.checkpoint(EVENTS, keys)
@@ -349,11 +352,11 @@ def main():
     run("keys", "rotate", "log", "--now", *gateway.as_ada)
     keys, vkeys = gateway.keys()
     assert len(keys) == 2
-    new = gateway.checkpoint(old.size + 3, keys)
+    newest = next(key for key, text in zip(keys, vkeys, strict=True) if text not in first_vkeys)
+    new = gateway.checkpoint(old.size + 1, [newest])
     leaves = check_log(gateway, new)
     assert root(leaves[: old.size]) == old.root, "the new log does not continue the old one"
     Checkpoint(old.note, keys)
-    newest = next(key for key in keys if key.id == base64.b64decode(new.note.split()[-1])[:4])
     try:
         Checkpoint(old.note, [newest])
         sys.exit("a key signed before its time")
