@@ -335,10 +335,18 @@ def check_tampering(folder, vkeys):
 
 def main():
     gateway = Gateway()
+    try:
+        check(gateway)
+    finally:
+        gateway.process.kill()
+        gateway.process.wait()
+
+
+def check(gateway):
     gateway.start()
     keys, first_vkeys = gateway.keys()
-    for status, *_ in gateway.get(["/admin/v1/keys"] * EVENTS, admin=True):
-        assert status == 200
+    for status, _, body in gateway.get(["/admin/v1/keys"] * EVENTS, admin=True):
+        assert status == 200, body
     old = gateway.checkpoint(EVENTS, keys)
     check_log(gateway, old)
     proof = check_proof(gateway, 300, keys)
