@@ -263,7 +263,7 @@ async fn the_list_shows_every_key_and_no_secret() {
     assert_eq!(world.acted("keys_list").await, 1);
 }
 
-/// Issue 2, point 10: token, txn and message are rotated by one admin.
+/// Token, txn and message are rotated by one admin.
 #[tokio::test]
 async fn one_admin_rotates_the_signing_keys() {
     let world = world().await;

@@ -1,4 +1,4 @@
-//! A disk that takes no more: nothing is acknowledged that is not written, reads go on, and it heals by itself (issue 3).
+//! A disk that takes no more: nothing is acknowledged that is not written, reads go on, and it heals by itself.
 //!
 //! The disk is real, and so is its refusal: the kernel fails every write of the gateway's process, by a limit of the size of
 //! its files that is lowered and raised while it runs. It works without privileges, wherever the tests run.

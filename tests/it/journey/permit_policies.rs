@@ -165,7 +165,7 @@ async fn futures_of<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Outpu
     done.into_iter().flatten().collect()
 }
 
-/// Issue 2, point 8: the file is the exemption.
+/// The file is the exemption.
 #[tokio::test]
 async fn without_the_file_of_exemptions_every_payment_asks_for_approval() {
     let gateway = TestGateway::start().await;
@@ -185,7 +185,7 @@ fn edit(gateway: &TestGateway, what: &str, with: &str) {
     std::fs::write(&file, text.replace(what, with)).unwrap();
 }
 
-/// Issue 2, point 8: it edits 30 to 10, and the running gateway feels it.
+/// It edits 30 to 10, and the running gateway feels it.
 #[tokio::test]
 async fn the_limit_is_what_the_file_says() {
     let gateway = TestGateway::start().await;
@@ -225,7 +225,7 @@ async fn a_gateway_under_development_follows_its_policies() {
         .unwrap();
 }
 
-/// Issue 2, point 8: an evaluation error is a denial. Cedar itself would skip the policy.
+/// An evaluation error is a denial. Cedar itself would skip the policy.
 #[tokio::test]
 async fn a_policy_that_cannot_be_evaluated_denies() {
     let gateway = TestGateway::start().await;
