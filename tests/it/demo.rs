@@ -107,6 +107,8 @@ fn scripts_find_what_they_need() {
     let demo = RUN.json("demo.json");
     for name in [
         "public_url",
+        "log_url",
+        "log_vkey",
         "mtls_url",
         "admin_url",
         "ops_url",

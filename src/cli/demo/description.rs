@@ -17,6 +17,7 @@ pub(super) fn document(layout: &Layout, log_vkey: Option<Value>) -> Value {
         "admin_url": url(layout.ports.admin),
         "ops_url": format!("http://127.0.0.1:{}", layout.ports.ops),
         "ca": layout.certificates.root,
+        "log_url": format!("{public}/log"),
         "redirect_uri": REDIRECT_URI,
         "routes": {
             "public": { "method": "GET", "url": format!("{public}/public") },

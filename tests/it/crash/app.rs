@@ -35,9 +35,9 @@ pub(super) struct App {
     pub(super) session: Session,
     key: Arc<PrivateKey>,
     scope: Scope,
-    keys: Arc<KeySet>,
+    pub(super) keys: Arc<KeySet>,
     wire: Wire,
-    authority: String,
+    pub(super) authority: String,
     entropy: Arc<dyn Entropy>,
 }
 

@@ -7,17 +7,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use countersign::audit::log_keys;
+use countersign::audit::verify::{StoredLog, verify_store};
 use countersign::base::{ClientId, CustomerId, Entropy, RouteName, SystemEntropy, TransactionId};
-use countersign::store::{Batch, Db};
+use countersign::store::{Batch, Db, StoreCopy};
 use countersign::transaction::idempotency::{self, Key, Outcome, Scope};
 use countersign::transaction::payee;
+use countersign_tlog::{Note, Trust};
+use http::Request;
+use http_body_util::Full;
 use tokio::task::JoinSet;
 
 use super::app::{App, Told, body};
 use super::bank;
 use super::process::{self, Process};
 use super::verdict::{Payment, faults};
-use crate::support::{Home, Setting, TestGateway};
+use crate::support::{Home, Protocol, Setting, TestGateway};
 
 /// How much of it.
 #[derive(Clone, Copy)]
@@ -56,7 +61,8 @@ pub(super) async fn run(size: Size) -> Vec<String> {
     let (home, bank_port, app) = prepared().await;
     let folder = home.path("");
     let began = Instant::now();
-    let told = under_fire(&home, bank_port, Arc::new(app), size).await;
+    let app = Arc::new(app);
+    let (told, kept) = under_fire(&home, bank_port, Arc::clone(&app), size).await;
     let executed = told
         .iter()
         .filter(|(.., told)| *told != Told::NotExecuted)
@@ -69,13 +75,19 @@ pub(super) async fn run(size: Size) -> Vec<String> {
         began.elapsed().as_secs_f64()
     );
     let mut found = opens_clean(&folder);
+    found.extend(log_continues(&folder, &app, kept));
     let payments = with_records(&folder, told).await;
     found.extend(faults(&payments, &bank::ledger(&folder)));
     found
 }
 
-/// What the apps were told, with everything dying around them.
-async fn under_fire(home: &Home, bank_port: u16, app: Arc<App>, size: Size) -> Vec<(Owner, Told)> {
+/// What the apps were told, with everything dying around them, and a checkpoint of the log that one of them kept.
+async fn under_fire(
+    home: &Home,
+    bank_port: u16,
+    app: Arc<App>,
+    size: Size,
+) -> (Vec<(Owner, Told)>, Option<Note>) {
     let folder = home.path("");
     let mut bank = Process::start(bank_port, bank::process(&folder, bank_port)).await;
     let mut gateway = Process::start(home.public_port(), process::gateway(&folder)).await;
@@ -97,12 +109,16 @@ async fn under_fire(home: &Home, bank_port: u16, app: Arc<App>, size: Size) -> V
         });
     }
     let entropy: &dyn Entropy = &SystemEntropy::default();
+    let mut kept = None;
     for kill in 0..size.kills {
         let [wait, whom] = entropy.bytes::<2>();
         tokio::time::sleep(Duration::from_millis(50 + u64::from(wait) * 2)).await;
         // Never without load, and spread over all payments.
         while next.load(Ordering::SeqCst) < kill * size.payments / size.kills {
             tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        if kill >= size.kills / 2 && kept.is_none() {
+            kept = checkpoint(home, &app).await;
         }
         // The gateway is what is tested; the bank dies now and then.
         match whom % 4 {
@@ -121,7 +137,27 @@ async fn under_fire(home: &Home, bank_port: u16, app: Arc<App>, size: Size) -> V
         };
         (by, told)
     };
-    told.map(of).collect()
+    (told.map(of).collect(), kept)
+}
+
+/// The checkpoint of this moment, when the gateway is there to give it.
+async fn checkpoint(home: &Home, app: &App) -> Option<Note> {
+    let request = Request::get("/log/checkpoint").header("host", &app.authority);
+    let request = request.body(Full::default()).unwrap();
+    let received = home.public().send(Protocol::Http1, request).await.ok()?;
+    Note::parse(received.body.as_ref()).ok()
+}
+
+/// The log in the store holds together, and continues the checkpoint that was kept while everything died around it.
+fn log_continues(folder: &Path, app: &App, kept: Option<Note>) -> Vec<String> {
+    let Some(kept) = kept else {
+        return vec!["no checkpoint of the log could be had in half of the run".to_owned()];
+    };
+    let trust = Trust::new("localhost", log_keys("localhost", &app.keys), Vec::new(), 0).unwrap();
+    let log = StoredLog::new(StoreCopy::open(&folder.join("countersign.sqlite")).unwrap());
+    let verdict = verify_store(&log, &trust, Some(&kept), &mut |_| {});
+    let faults = verdict.findings.iter();
+    faults.map(|finding| format!("the log: {finding}")).collect()
 }
 
 /// Whose key it was.
