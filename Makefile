@@ -27,6 +27,6 @@ fuzz:
 lint:
 	scripts/lint.sh
 
-# The documentation of the source; a broken link fails.
+# The documentation of the source, private modules included; a broken link fails.
 docs:
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" cargo doc --locked --workspace --no-deps --document-private-items

@@ -7,7 +7,7 @@
 //! * [`approval`]: the challenge that an approving factor signs, so that its answer fits one amount and one payee
 //!   (dynamic linking, Delegated Regulation (EU) 2018/389, article 5);
 //! * [`receipt`]: the digests by which a log entry vouches for the parts of a receipt;
-//! * [`json`], [`Pointer`], [`Mapping`] and [`extract`]: how an intent is read from a request body that is a closed
+//! * [`json`], [`Pointer`], [`Mapping`] and [`extract()`]: how an intent is read from a request body that is a closed
 //!   set of members (RFC 8259, RFC 6901).
 //!
 //! It must never guess or repair: a value that could be read in two ways is refused, with an error that names the

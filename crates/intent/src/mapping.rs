@@ -48,7 +48,7 @@ pub struct RawBatchMapping {
     pub reference: Option<String>,
 }
 
-/// Where the members of an intent stand, checked: [`crate::extract`] works by it.
+/// Where the members of an intent stand, checked: [`crate::extract()`] works by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
     pub(crate) kind: String,
