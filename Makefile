@@ -10,9 +10,9 @@ demo:
 test:
 	scripts/test.sh
 
-# Measurements, stage by stage (benches/).
+# Measurements (docs/performance.md).
 bench:
-	cargo bench --workspace
+	cargo bench --locked -p countersign-tlog --bench growth
 
 # Gateway and bank are killed 200 times under 10,000 payments; about ten minutes. A small run is part of `make test`.
 crash:
