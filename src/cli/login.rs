@@ -21,7 +21,7 @@ pub struct LoginArgs {
     #[arg(long, value_name = "FILE")]
     ca: PathBuf,
     /// The app that logs in; it must be registered as first-party
-    #[arg(long, value_name = "ID", default_value = "countersign-app")]
+    #[arg(long, value_name = "ID", default_value = "first-party")]
     client_id: String,
     /// The customer
     #[arg(long, value_name = "NAME")]

@@ -2,9 +2,10 @@
 //! what design 4.1 promises them, nothing secret is readable or logged, and nothing is left behind.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
 use serde_json::Value;
@@ -311,6 +312,46 @@ fn a_folder_that_is_not_a_demos_is_refused_and_stays_as_it_is() {
 }
 
 /// Every process that the demonstration names has ended with it.
+/// What the screen says to try works as it is printed.
+#[test]
+fn the_lines_to_try_work_as_printed() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo-kept");
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    demo.arg("demo").arg("--dir").arg(&folder).stdout(Stdio::piped());
+    let mut demo = demo.spawn().unwrap();
+    let said = BufReader::new(demo.stdout.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    let said: Vec<String> = said
+        .take_while(|line| !line.contains("holds what a script needs"))
+        .collect();
+    let line = |start: &str| {
+        let found = said
+            .iter()
+            .map(|line| line.trim())
+            .find(|line| line.starts_with(start));
+        found
+            .unwrap_or_else(|| panic!("no {start} in {said:#?}"))
+            .to_owned()
+    };
+    let script = [
+        line("CS="),
+        line("$CS login"),
+        line("$CS pay"),
+        line("$CS keys list"),
+    ]
+    .join(" && ");
+    // The first line sets two variables for those that follow.
+    let tried = Command::new("bash").args(["-c", &script]).output().unwrap();
+    let stopped = Command::new("kill")
+        .args(["-INT", &demo.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(stopped.success() && demo.wait().unwrap().success());
+    let told = String::from_utf8_lossy(&tried.stderr);
+    assert!(tried.status.success(), "{script}\n{told}");
+}
+
 #[test]
 fn no_process_is_left_behind() {
     let steps = RUN.steps();

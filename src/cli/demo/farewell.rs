@@ -60,7 +60,7 @@ fn suggestions(layout: &Layout) -> Result<Vec<String>, CliError> {
         format!("curl --cacert $DEMO/certs/ca.pem {public}/accounts"),
         format!("curl http://127.0.0.1:{}/readyz", layout.ports.ops),
         format!(
-            "$CS login --url {public} --ca $DEMO/certs/ca.pem --username {} --acr 2 --otp $($CS demo otp --dir $DEMO) \
+            "$CS login --url {public} --ca $DEMO/certs/ca.pem --client-id first-party --username {} --acr 2 --otp $($CS demo otp --dir $DEMO) \
              --password-file $DEMO/clients/alice.password --session $DEMO/alice.session",
             alice.username
         ),
