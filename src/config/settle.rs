@@ -20,7 +20,7 @@ pub enum Settle {
     },
     /// The request is sent again: the backend executes one key once.
     Retry,
-    /// It waits for two persons.
+    /// It waits for people to decide.
     Hold,
 }
 
@@ -39,7 +39,7 @@ pub(super) const WAY: Key = Key::with_default(
     "settle",
     Kind::Word(WAYS),
     "\"hold\"",
-    "How an unknown outcome is found out: by asking the backend, by sending again to one that executes a key once, or by two persons.",
+    "How an unknown outcome is found out: by asking the backend, by sending again to one that executes a key once, or by people.",
 );
 pub(super) const AFTER: Key = Key::optional(
     "settle_after",
