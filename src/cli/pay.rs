@@ -40,7 +40,7 @@ pub struct PayArgs {
     /// The account that pays: an IBAN
     #[arg(long, value_name = "ACCOUNT")]
     debtor: Option<String>,
-    /// The day of execution, YYYY-MM-DD; absent for now
+    /// The day of execution, YYYY-MM-DD; absent: at once
     #[arg(long, value_name = "DATE")]
     execution_date: Option<String>,
     /// A JSON file that is sent as it is, for routes whose members have other names

@@ -178,17 +178,13 @@ impl Gate {
     }
 
     async fn refuse(&self, refused: Refused) -> Answered {
-        let route = refused
-            .exchange
-            .route
-            .as_ref()
-            .map_or("-", |route| route.name.as_str());
-        tracing::info!(request = %refused.exchange.id, route, fault = %refused.fault, "refused");
+        let exchange = &refused.exchange;
+        let route = exchange.route.as_ref().map(|route| &route.name);
+        let name = route.map_or("-", |route| route.as_str());
+        tracing::info!(request = %exchange.id, route = name, fault = %refused.fault, "refused");
         self.record(&refused).await;
         if refused.caller.is_none() {
-            let exchange = &refused.exchange;
             let source = SourcePrefix::of(exchange.connection.peer.ip());
-            let route = exchange.route.as_ref().map(|route| &route.name);
             self.services
                 .refusals
                 .count(source, refused.fault.code, route, exchange.at);

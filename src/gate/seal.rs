@@ -115,8 +115,8 @@ pub(super) async fn seal(
     match attempt(&exchange, &facts, permission.as_ref(), in_force, services).await {
         Ok((sealed, payment)) => Ok((sealed, Pending { exchange, payment })),
         Err(obstacle) if obstacle.asks_for_a_decision() => {
-            // Another payment took the last place of the exemption, or two people changed the policies: the policies in
-            // force now say what that means, once.
+            // Another payment took the last place of the exemption, or other policies are in force: those say now what that
+            // means, once.
             let exchange = exchange.under_policies_of(&in_force.load());
             let again = Permitted::decide_again(exchange, facts, services).await?;
             let (exchange, facts, permission) = again.into_parts();

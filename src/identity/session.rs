@@ -142,6 +142,20 @@ pub fn begin(batch: &mut Batch, session: &Session) {
     );
 }
 
+/// The statement of both guards: what must be true of a session, its client and its customer is said once.
+macro_rules! update_while_live {
+    ($last_activity:literal) => {
+        concat!(
+            "UPDATE session SET last_activity = ",
+            $last_activity,
+            " WHERE id = $1 AND client = $2 AND customer = $3 AND revoked_at IS NULL AND expires_at > $4 \
+             AND (idle_limit IS NULL OR last_activity + idle_limit > $4) \
+             AND EXISTS (SELECT 1 FROM client WHERE client_id = $2 AND disabled_at IS NULL) \
+             AND EXISTS (SELECT 1 FROM customer WHERE id = $3 AND locked_at IS NULL)"
+        )
+    };
+}
+
 /// Makes a batch happen only while the session holds, its client is not disabled and its customer not locked; it counts
 /// as the customer's activity. When it does not hold, the commit fails with the guard [`SESSION_IS_LIVE`].
 pub fn live_guard(
@@ -151,20 +165,8 @@ pub fn live_guard(
     customer: &CustomerId,
     now: Timestamp,
 ) {
-    batch.one_row(
-        SESSION_IS_LIVE,
-        "UPDATE session SET last_activity = CASE WHEN last_activity < $4 THEN $4 ELSE last_activity END \
-         WHERE id = $1 AND client = $2 AND customer = $3 AND revoked_at IS NULL AND expires_at > $4 \
-         AND (idle_limit IS NULL OR last_activity + idle_limit > $4) \
-         AND EXISTS (SELECT 1 FROM client WHERE client_id = $2 AND disabled_at IS NULL) \
-         AND EXISTS (SELECT 1 FROM customer WHERE id = $3 AND locked_at IS NULL)",
-        vec![
-            session.as_str().into(),
-            client.as_str().into(),
-            customer.as_str().into(),
-            now.into(),
-        ],
-    );
+    let sql = update_while_live!("CASE WHEN last_activity < $4 THEN $4 ELSE last_activity END");
+    guard(batch, sql, session, client, customer, now);
 }
 
 /// As [`live_guard`], but not the customer's activity: what an app does by itself, such as refreshing a token.
@@ -175,20 +177,27 @@ pub fn live_guard_without_activity(
     customer: &CustomerId,
     now: Timestamp,
 ) {
-    batch.one_row(
-        SESSION_IS_LIVE,
-        "UPDATE session SET last_activity = last_activity \
-         WHERE id = $1 AND client = $2 AND customer = $3 AND revoked_at IS NULL AND expires_at > $4 \
-         AND (idle_limit IS NULL OR last_activity + idle_limit > $4) \
-         AND EXISTS (SELECT 1 FROM client WHERE client_id = $2 AND disabled_at IS NULL) \
-         AND EXISTS (SELECT 1 FROM customer WHERE id = $3 AND locked_at IS NULL)",
-        vec![
-            session.as_str().into(),
-            client.as_str().into(),
-            customer.as_str().into(),
-            now.into(),
-        ],
+    guard(
+        batch,
+        update_while_live!("last_activity"),
+        session,
+        client,
+        customer,
+        now,
     );
+}
+
+fn guard(
+    batch: &mut Batch,
+    sql: &'static str,
+    session: &SessionId,
+    client: &ClientId,
+    customer: &CustomerId,
+    now: Timestamp,
+) {
+    let named = [session.as_str(), client.as_str(), customer.as_str()].map(Into::into);
+    let parameters = named.into_iter().chain([now.into()]).collect();
+    batch.one_row(SESSION_IS_LIVE, sql, parameters);
 }
 
 /// Ends a session, with every token of it. The guard [`SESSION_WAS_LIVE`] fails when it was ended before.

@@ -24,7 +24,7 @@ pub struct Payment {
     pub debtor: Option<String>,
     /// What the payee reads beside the payment.
     pub reference: Option<String>,
-    /// The day of execution, `YYYY-MM-DD`; absent for now.
+    /// The day of execution, `YYYY-MM-DD`; absent: at once.
     pub execution_date: Option<String>,
 }
 
