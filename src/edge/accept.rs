@@ -19,6 +19,7 @@ use super::exchange::{Exchanges, Serve};
 use super::http::{Limits, Protocol, converse};
 use super::idle::Activity;
 use super::listener::Listener;
+use super::refusals::CountRefusals;
 use crate::answer::Body;
 use crate::base::{ClientCertificate, Clock, Connection, Door, Entropy};
 use crate::telemetry::{Metrics, names};
@@ -33,6 +34,8 @@ pub struct Edge {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
     metrics: Metrics,
+    /// Refusals that no gate sees.
+    pub(super) refusals: Arc<dyn CountRefusals>,
     /// One permit an open connection.
     room: Arc<Semaphore>,
 }
@@ -86,6 +89,7 @@ impl Edge {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         metrics: Metrics,
+        refusals: Arc<dyn CountRefusals>,
     ) -> Arc<Self> {
         let room = Arc::new(Semaphore::new(limits.connections));
         Arc::new(Self {
@@ -94,6 +98,7 @@ impl Edge {
             clock,
             entropy,
             metrics,
+            refusals,
             room,
         })
     }
@@ -107,6 +112,7 @@ impl Edge {
             Arc::clone(&self.clock),
             Arc::clone(&self.entropy),
             self.metrics.clone(),
+            Arc::clone(&self.refusals),
         )
     }
 

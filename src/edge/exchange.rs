@@ -52,6 +52,11 @@ impl Exchanges {
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         if let Err(refusal) = head::check(&request) {
             tracing::debug!(peer = %self.connection.peer, ?refusal, "a head was refused");
+            if let head::Refusal::Fault(fault) = &refusal {
+                self.edge
+                    .refusals
+                    .count(self.connection.peer.ip(), fault.code, self.edge.clock.now());
+            }
             return head::answer(&refusal, request.version(), self.request_id());
         }
         let longest = self.edge.limits.body;

@@ -20,6 +20,7 @@ mod head;
 mod http;
 mod idle;
 mod listener;
+mod refusals;
 mod tickets;
 mod tls;
 
@@ -30,4 +31,5 @@ pub use drain::{Drain, Drained};
 pub use exchange::Serve;
 pub use http::Limits;
 pub use listener::{BindError, Listener, loopback};
+pub use refusals::{CountRefusals, NotCounted};
 pub use tls::{TlsError, server_config};

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use super::control::{PolicyAuthority, RunningGate};
 use super::doors::Doors;
 use super::error::StartError;
-use super::front::{AdminFront, OwnResources, PublicFront};
+use super::front::{AdminFront, EdgeRefusals, OwnResources, PublicFront};
 use super::jobs::Jobs;
 use super::open::open;
 use super::reload::Reloader;
@@ -106,7 +106,14 @@ pub async fn build(
     }
     let health = Arc::new(Health::new(checks(&services, opened.sequencer), development));
     let drain = Drain::default();
-    let edge = Edge::new(limits(&config), drain, clock, entropy, metrics.clone());
+    let edge = Edge::new(
+        limits(&config),
+        drain,
+        clock,
+        entropy,
+        metrics.clone(),
+        Arc::new(EdgeRefusals(Arc::clone(&services))),
+    );
     let (listeners, addresses) = bind(&config, &doors)?;
     let admin = admin_front(&opened.log, &services, &gate, &reloader, development);
     let gateway = Gateway {

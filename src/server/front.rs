@@ -1,18 +1,21 @@
 //! From the doors to what stands behind them: the gate, our own resources, the admin API.
 
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use tower::ServiceExt as _;
 
 use crate::answer::{Body, add_security_headers, problem};
 use crate::api::receipts;
-use crate::base::{Clock, Code, Connection, Entropy, Fault, RequestId};
-use crate::edge::Serve;
-use crate::gate::{Gate, OwnPaths};
+use crate::audit::SourcePrefix;
+use crate::base::{Clock, Code, Connection, Entropy, Fault, RequestId, Timestamp};
+use crate::edge::{CountRefusals, Serve};
+use crate::gate::{Gate, OwnPaths, Services};
+use crate::telemetry::{Label, names};
 
 /// Behind the public door and its mutual-TLS twin.
 pub(super) struct PublicFront {
@@ -27,6 +30,23 @@ impl Serve for PublicFront {
     ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
         let gate = Arc::clone(&self.gate);
         Box::pin(async move { gate.handle(request, connection).await })
+    }
+}
+
+/// Refusals at the doors, counted and on record like those of the gate before it knows a caller.
+pub(super) struct EdgeRefusals(pub(super) Arc<Services>);
+
+impl CountRefusals for EdgeRefusals {
+    fn count(&self, source: IpAddr, code: Code, now: Timestamp) {
+        let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::BAD_REQUEST);
+        let labels = [
+            "-".into(),
+            "-".into(),
+            code.name().into(),
+            Label::status_class(status),
+        ];
+        self.0.metrics.count(&names::REQUESTS, labels);
+        self.0.refusals.count(SourcePrefix::of(source), code, None, now);
     }
 }
 

@@ -29,7 +29,8 @@ const FLOORS: [(u8, &[&str]); 15] = [
 ];
 
 /// Crates anyone may build on; they know none of ours but those of their own list.
-const LEAVES: [&str; 4] = [
+const LEAVES: [&str; 5] = [
+    "countersign-framing",
     "countersign-intent",
     "countersign-jose",
     "countersign-signatures",

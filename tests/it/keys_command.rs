@@ -23,8 +23,8 @@ use countersign::base::{
 use countersign::cli::console::{CliError, Console};
 use countersign::cli::keys::{KeysArgs, run};
 use countersign::edge::{
-    Certificates, ClientAuthentication, Drain, Edge, Limits, Listener, OpenDoor, Serve, ServerCertificate,
-    TrustAnchors, loopback, server_config,
+    Certificates, ClientAuthentication, Drain, Edge, Limits, Listener, NotCounted, OpenDoor, Serve,
+    ServerCertificate, TrustAnchors, loopback, server_config,
 };
 use countersign::keys::{Keyring, Purpose, Schedule, SealKey};
 use countersign::pki::{Ca, IssuedPaths, Profiles, Purpose as CertificatePurpose};
@@ -220,6 +220,7 @@ fn open(ca: &Ca, server: &IssuedPaths, listener: Listener, router: Router) -> Dr
         Arc::new(SystemClock),
         entropy,
         Metrics::default(),
+        Arc::new(NotCounted),
     );
     let serve = Arc::new(Behind(router));
     edge.open(OpenDoor {

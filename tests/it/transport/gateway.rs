@@ -9,8 +9,8 @@ use std::time::Duration;
 use countersign::answer::Body;
 use countersign::base::{Connection, Door, SystemClock, SystemEntropy};
 use countersign::edge::{
-    Certificates, ClientAuthentication, Drain, Edge, Limits, Listener, OpenDoor, Serve, ServerCertificate,
-    TrustAnchors, loopback, server_config,
+    Certificates, ClientAuthentication, Drain, Edge, Limits, Listener, NotCounted, OpenDoor, Serve,
+    ServerCertificate, TrustAnchors, loopback, server_config,
 };
 use countersign::telemetry::Metrics;
 use http::{Request, Response};
@@ -89,6 +89,7 @@ pub(super) fn prepare(door: Door, clients: &ClientAuthentication, limits: Limits
         Arc::new(SystemClock),
         Arc::new(SystemEntropy::default()),
         metrics.clone(),
+        Arc::new(NotCounted),
     );
     let (begun_sender, begun) = mpsc::unbounded_channel();
     let (ended_sender, ended) = mpsc::unbounded_channel();
