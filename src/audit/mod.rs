@@ -8,6 +8,7 @@
 //! * [`Receipts`] are what a customer keeps of a payment, verifiable without the gateway;
 //! * [`Anchor`] is a file outside the store that remembers what was published, so that a store which was put back or
 //!   replaced is found at start;
+//! * [`Passages`] counts requests that were permitted and write nothing else, such as reads;
 //! * [`Refusals`] counts refusals of callers who are nobody yet, in bounded memory.
 //!
 //! Standards: RFC 6962, RFC 8785, C2SP as above (TLOG-01 to TLOG-13), PCI DSS 10.2 and 10.3 (PCI-13 to PCI-15), ASVS 16
@@ -17,6 +18,7 @@
 mod anchor;
 mod keys;
 mod log;
+mod passages;
 pub mod receipt;
 mod records;
 mod refusals;
@@ -29,6 +31,7 @@ pub mod verify;
 pub use anchor::{Anchor, AnchorFault};
 pub use keys::{log_keys, origin_key};
 pub use log::{Leaf, Log, LogError, Published};
+pub use passages::{Passage, Passages};
 pub use receipt::Receipts;
 pub use refusals::{Refusals, SourcePrefix};
 pub use search::{Found, Search};

@@ -44,6 +44,21 @@ pub struct RefusalCount {
     pub count: u64,
 }
 
+/// How often one app passed the gate in one session on one route.
+#[derive(Clone, Debug, Serialize)]
+pub struct PassageCount {
+    /// Whose session.
+    pub customer: CustomerId,
+    /// By which app.
+    pub client: ClientId,
+    /// In which session.
+    pub session: SessionId,
+    /// On which route, or to which resource of our own.
+    pub route: RouteName,
+    /// How often.
+    pub count: u64,
+}
+
 /// What an entry vouches for of a payment's receipt: a digest of each part of it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
@@ -148,6 +163,15 @@ pub enum Event {
         exemption: Option<String>,
         /// The policies that decided.
         policy_version: String,
+    },
+    /// Requests that were permitted and have no event of their own, in a moment that ended when this was written.
+    Passed {
+        /// The policies that decided.
+        policy_version: String,
+        /// The counts.
+        counts: Vec<PassageCount>,
+        /// How many more there were than `counts` tells.
+        beyond: u64,
     },
     /// What became of a permitted request.
     Answered {

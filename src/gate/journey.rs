@@ -15,7 +15,7 @@ use super::seal::seal;
 use super::snapshot::Snapshot;
 use super::visitor::visitor;
 use crate::answer::{Body, add_security_headers};
-use crate::audit::{Receipts, Refusals, SourcePrefix};
+use crate::audit::{Passages, Receipts, Refusals, SourcePrefix};
 use crate::base::{Clock, Code, Connection, Entropy, Event, RequestId, Timestamp};
 use crate::identity::Sessions;
 use crate::keys::Keyring;
@@ -55,6 +55,8 @@ pub struct Services {
     pub nonces: Ephemeral<()>,
     /// Which payments this process carries.
     pub underway: Underway,
+    /// Permitted requests that write nothing else.
+    pub passages: Passages,
     /// Refusals of callers who are nobody yet.
     pub refusals: Arc<Refusals>,
     /// What is counted.

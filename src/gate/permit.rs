@@ -7,8 +7,9 @@ use super::exchange::Exchange;
 use super::identify::Caller;
 use super::journey::Services;
 use super::refusal::Refused;
+use crate::audit::Passage;
 use crate::base::fault::Cure;
-use crate::base::{Code, Fault};
+use crate::base::{Code, Fault, RouteName};
 use crate::config::Access;
 use crate::oauth::Profile;
 use crate::policy::{
@@ -111,7 +112,7 @@ async fn decision(
     }
 }
 
-/// Decides whether a caller may read a resource of our own, as on a `proof` route called `resource`.
+/// Decides whether a caller may read a resource of our own, as on a `proof` route called `resource`, and counts it when so.
 pub(super) fn permit_reading(
     exchange: &Exchange,
     caller: &Caller,
@@ -130,9 +131,23 @@ pub(super) fn permit_reading(
         acr: 0,
     });
     match exchange.snapshot.policy.decide(&facts) {
-        Decision::Permit(_) => Ok(()),
+        Decision::Permit(permit) => {
+            let passage = passage(caller, RouteName::new(resource));
+            services.passages.count(passage, &permit.version);
+            Ok(())
+        }
         Decision::Challenge(challenge) => Err(remedy(&challenge, caller, None)),
         Decision::Deny(denial) => Err(denied(&denial, services)),
+    }
+}
+
+/// Who passes where, as the log has it.
+pub(super) fn passage(caller: &Caller, route: RouteName) -> Passage {
+    Passage {
+        customer: caller.token.subject.clone(),
+        client: caller.token.client.clone(),
+        session: caller.token.session.clone(),
+        route,
     }
 }
 

@@ -12,7 +12,7 @@ use super::exchange::Exchange;
 use super::journey::Services;
 use super::order;
 use super::outbound_head::{OutboundTarget, add_client_signatures, countersign, passed_on};
-use super::permit::{Permission, Permitted};
+use super::permit::{Permission, Permitted, passage};
 use super::probe::Settling;
 use super::recall::ASK_AGAIN;
 use super::refusal::Refused;
@@ -21,6 +21,7 @@ use super::snapshot::Snapshot;
 use super::txn_token::{self, Subject};
 use crate::base::fault::Cure;
 use crate::base::{Code, Fault, TransactionId};
+use crate::config::Access;
 use crate::store::StoreError;
 use crate::transaction::settlement::{self, Order};
 use crate::transaction::{exemption, idempotency};
@@ -143,6 +144,7 @@ async fn attempt(
     let Outbound { sealed, order } =
         outbound(exchange, facts, held, &transaction, services).map_err(Obstacle::Fault)?;
     let (Some(held), Some(order)) = (held, order) else {
+        pass(exchange, facts, held, services)?;
         return Ok((sealed, None));
     };
     if !is_decided_by(held, &in_force.load()) {
@@ -150,6 +152,26 @@ async fn attempt(
     }
     let reservation = take(exchange, facts, held, &transaction, &order, services).await;
     Ok((sealed, Some(reservation.map_err(Obstacle::Store)?)))
+}
+
+/// Puts a request that takes nothing on record, with all others of this moment. One that may change something at the backend
+/// waits until earlier ones could be written (design 9).
+fn pass(
+    exchange: &Exchange,
+    facts: &Attestation,
+    held: Option<&Permission>,
+    services: &Services,
+) -> Result<(), Obstacle> {
+    let (Some(held), Some(caller), Some(route)) = (held, &facts.caller, &exchange.route) else {
+        return Ok(());
+    };
+    let changes = route.route.access == Access::Signed;
+    if changes && (services.passages.are_unwritten() || services.db.read_only().is_some()) {
+        return Err(Obstacle::Fault(Code::StoreUnavailable.into()));
+    }
+    let passage = passage(caller, route.name.clone());
+    services.passages.count(passage, &held.permit.version);
+    Ok(())
 }
 
 /// Whether it was the policies of `in_force` that decided.

@@ -100,7 +100,8 @@ pub async fn build(
     let jobs = Jobs::new(metrics.clone());
     schedule::start(&jobs, &services, &gate, &opened.authorization);
     schedule::sequence(&jobs, &opened.sequencer);
-    schedule::count_refusals(&jobs, &services, &services.refusals);
+    schedule::record_passages(&jobs, &services);
+    schedule::record_refusals(&jobs, &services);
     if development {
         schedule::follow_policies(&jobs, &reloader);
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::audit::{Anchor, AnchorFault, Log, LogError, Receipts, Refusals, Sequencer};
+use crate::audit::{Anchor, AnchorFault, Log, LogError, Passages, Receipts, Refusals, Sequencer};
 use crate::base::{Clock, Entropy, Timestamp};
 use crate::config::{Config, StoreUrl};
 use crate::gate::Services;
@@ -86,6 +86,7 @@ pub(super) async fn open(
         )),
         nonces: Ephemeral::new(NONCES),
         underway: Underway::default(),
+        passages: Passages::default(),
         refusals: Arc::new(Refusals::new(Arc::clone(&pseudonyms))),
         clock: Arc::clone(clock),
         entropy: Arc::clone(entropy),

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::jobs::Jobs;
 use super::reload::Reloader;
-use crate::audit::{Refusals, Sequencer};
+use crate::audit::Sequencer;
 use crate::gate::{Gate, Services, Settlement};
 use crate::oauth::AuthorizationServer;
 use crate::store::{Batch, StoreError};
@@ -15,6 +15,8 @@ use crate::store::{Batch, StoreError};
 const EVERY_SECOND: Duration = Duration::from_secs(1);
 /// A checkpoint stands at most 200 ms after what it covers (design 9). A turn without news compares two numbers in memory.
 const SEQUENCING: Duration = Duration::from_millis(100);
+/// Permitted reads are durable within 200 ms (design 9).
+const RECORDING: Duration = Duration::from_millis(100);
 const EVERY_MINUTE: Duration = Duration::from_secs(60);
 
 /// Starts the jobs of a gateway.
@@ -87,16 +89,36 @@ pub(super) fn sequence(jobs: &Jobs, sequencer: &Arc<Sequencer>) {
     });
 }
 
-/// Writes the counts of refused strangers down, second by second.
-pub(super) fn count_refusals(jobs: &Jobs, services: &Arc<Services>, refusals: &Arc<Refusals>) {
-    let (services, refusals) = (Arc::clone(services), Arc::clone(refusals));
+/// Writes down who passed without an event of their own, every moment and at the end.
+pub(super) fn record_passages(jobs: &Jobs, services: &Arc<Services>) {
+    let flush = |services: Arc<Services>| async move {
+        let now = services.clock.now();
+        services
+            .passages
+            .flush(&services.db, &*services.entropy, now)
+            .await
+    };
+    let shared = Arc::clone(services);
+    jobs.every("passages", RECORDING, move || flush(Arc::clone(&shared)));
+    let shared = Arc::clone(services);
+    jobs.at_the_end("passages", move || flush(shared));
+}
+
+/// Writes the counts of refused strangers down, second by second, and at the end those of the second that runs.
+pub(super) fn record_refusals(jobs: &Jobs, services: &Arc<Services>) {
+    let flush = |services: Arc<Services>, ahead| async move {
+        let until = services.clock.now().plus(ahead);
+        services
+            .refusals
+            .flush(&services.db, &*services.entropy, until)
+            .await
+    };
+    let shared = Arc::clone(services);
     jobs.every("refusals", EVERY_SECOND, move || {
-        let (services, refusals) = (Arc::clone(&services), Arc::clone(&refusals));
-        async move {
-            let now = services.clock.now();
-            refusals.flush(&services.db, &*services.entropy, now).await
-        }
+        flush(Arc::clone(&shared), Duration::ZERO)
     });
+    let shared = Arc::clone(services);
+    jobs.at_the_end("refusals", move || flush(shared, EVERY_SECOND));
 }
 
 /// A gateway on a development store follows its policy folder by itself; any other waits to be told.

@@ -1,6 +1,7 @@
 //! The log as it grows, is cut off in the middle, is put back, and is tampered with.
 
 mod growth;
+mod passages;
 mod refusals;
 mod tampering;
 

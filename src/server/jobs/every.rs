@@ -41,6 +41,22 @@ impl Jobs {
         self.running.spawn(repeat(name, interval, job, stop, metrics));
     }
 
+    /// Runs `job` once when the jobs are told to stop: after the last request, before the gateway is gone.
+    pub fn at_the_end<F, R, E>(&self, name: &'static str, job: F)
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Future<Output = Result<(), E>> + Send + 'static,
+        E: Display + Send + 'static,
+    {
+        let stop = self.stop.clone();
+        self.running.spawn(async move {
+            stop.cancelled().await;
+            if let Err(cause) = run_once(job()).await {
+                tracing::error!(job = name, cause, "the last run of a job failed");
+            }
+        });
+    }
+
     /// Waits at most `grace` for runs that have begun to end, and begins no other.
     pub async fn stop(&self, grace: Duration) {
         self.stop.cancel();
@@ -157,6 +173,20 @@ mod tests {
                 .render()
                 .contains(r#"countersign_job_runs_total{job="test",outcome="failed"} 1"#)
         );
+    }
+
+    #[tokio::test]
+    async fn what_is_to_be_done_at_the_end_is_done_then_and_waited_for() {
+        let (sender, mut done) = mpsc::channel(1);
+        let jobs = Jobs::new(Metrics::default());
+        jobs.at_the_end("test", move || async move {
+            let _ = sender.send(()).await;
+            Ok::<_, Infallible>(())
+        });
+        tokio::task::yield_now().await;
+        assert!(done.try_recv().is_err());
+        jobs.stop(LONG).await;
+        assert!(done.try_recv().is_ok());
     }
 
     #[tokio::test]

@@ -1,6 +1,9 @@
 //! What cannot be recorded does not happen (design 6 and 9).
 
-use countersign::store::Batch;
+use std::time::Duration;
+
+use countersign::store::{Batch, StoreCopy};
+use serde_json::Value;
 
 use crate::support::{Deed, PAYMENT, TestGateway};
 
@@ -73,4 +76,79 @@ async fn gateway_after(gateway: TestGateway) -> TestGateway {
         .unwrap();
     assert_eq!(row.text(0).unwrap(), "unknown");
     gateway
+}
+
+/// PCI-13 (10.2.1.1): what was read and what was asked for without a transaction stands in the log when the gateway has ended,
+/// and nothing of a public request does.
+#[tokio::test]
+async fn what_passes_without_a_durable_step_is_in_the_log() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    for _ in 0..3 {
+        alice.get("/orders").expect_answer().await;
+    }
+    alice.post("/consents", r#"{"text":"yes"}"#).expect_answer().await;
+    alice.get("/accounts/7/transactions").send().await;
+    alice.get("/rates/eur").expect_answer().await;
+    let (home, _backend) = gateway.stop().await;
+    let store = StoreCopy::open(&home.path("countersign.sqlite")).unwrap();
+    let rows = store
+        .query("SELECT body FROM event WHERE body LIKE '%\"passed\"%'", &[])
+        .unwrap();
+    let mut routes: Vec<(String, u64)> = Vec::new();
+    for row in rows {
+        let event: Value = serde_json::from_str(row.text(0).unwrap()).unwrap();
+        assert_eq!(event["policy_version"].as_str().unwrap().len(), 43);
+        assert_eq!(event["beyond"], 0);
+        for count in event["counts"].as_array().unwrap() {
+            let route = count["route"].as_str().unwrap();
+            let times = count["count"].as_u64().unwrap();
+            match routes.iter_mut().find(|(known, _)| known == route) {
+                Some((_, sum)) => *sum += times,
+                None => routes.push((route.to_owned(), times)),
+            }
+        }
+    }
+    routes.sort_unstable();
+    let told = |route: &str| {
+        routes
+            .iter()
+            .find(|(known, _)| known == route)
+            .map(|(_, times)| *times)
+    };
+    assert_eq!(
+        (told("orders"), told("consents")),
+        (Some(3), Some(1)),
+        "{routes:?}"
+    );
+    assert_eq!(told("rates"), None, "nobody is known there");
+}
+
+/// While events cannot be written, reads go on and what may change something does not (design 9).
+#[tokio::test]
+async fn a_signed_request_waits_until_what_passed_before_could_be_written() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    break_store(&gateway, "ALTER TABLE event RENAME TO gone").await;
+    alice.get("/orders").expect_answer().await;
+    reach(|| gateway.services.passages.are_unwritten()).await;
+    let before = gateway.backend.count();
+    let consent = || alice.post("/consents", r#"{"text":"yes"}"#);
+    consent().send().await.assert_problem("store-unavailable");
+    assert_eq!(gateway.backend.count(), before);
+    alice.get("/orders").expect_answer().await;
+    break_store(&gateway, "ALTER TABLE gone RENAME TO event").await;
+    reach(|| !gateway.services.passages.are_unwritten()).await;
+    consent().expect_answer().await;
+}
+
+async fn reach(state: impl Fn() -> bool) {
+    let reached = async {
+        while !state() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), reached)
+        .await
+        .unwrap();
 }
