@@ -246,6 +246,7 @@ impl Edge {
         let protocol = Protocol::negotiated(stream.get_ref().1.alpn_protocol());
         let facts = facts(door, peer, stream.get_ref().1);
         let exchanges = Arc::new(Exchanges::new(Arc::clone(self), facts, serve));
+        let finding = Some(exchanges.finding());
         let activity = Activity::new();
         let watched = activity.clone();
         let service = service_fn(move |request| {
@@ -256,7 +257,8 @@ impl Edge {
                 Ok::<_, Infallible>(answer)
             }
         });
-        converse(stream, protocol, service, &self.limits, &self.drain, &activity).await
+        let (limits, drain) = (&self.limits, &self.drain);
+        converse(stream, protocol, service, limits, drain, &activity, finding).await
     }
 
     async fn operations(&self, stream: TcpStream, router: axum::Router) -> hyper::Result<()> {
@@ -277,6 +279,8 @@ impl Edge {
             &self.limits,
             &self.drain,
             &activity,
+            // It is for loopback, has no backend behind it, and probes of old load balancers speak HTTP/1.0.
+            None,
         )
         .await
     }

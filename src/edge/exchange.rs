@@ -5,12 +5,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use http::header::{HeaderName, SERVER};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 
 use super::accept::Edge;
 use super::body::Timed;
+use super::framing::{self, Finding};
 use super::head;
 use crate::answer::{self, Body};
 use crate::base::{Connection, RequestId};
@@ -32,6 +33,8 @@ pub(super) struct Exchanges {
     edge: Arc<Edge>,
     connection: Arc<Connection>,
     serve: Arc<dyn Serve>,
+    /// What the framing guard has refused.
+    finding: Arc<Finding>,
     /// One permit a running request. A stream that its client has reset keeps its permit until its work is done, so
     /// resetting streams cannot start more work than streams may be open (H2-03).
     running: Arc<Semaphore>,
@@ -44,20 +47,20 @@ impl Exchanges {
             edge,
             connection: Arc::new(connection),
             serve,
+            finding: Arc::default(),
             running,
         }
     }
 
+    /// Where the guard of the connection puts down what it refuses.
+    pub(super) fn finding(&self) -> Arc<Finding> {
+        Arc::clone(&self.finding)
+    }
+
     /// Answers one request; whatever happens inside, there is an answer.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
-        if let Err(refusal) = head::check(&request) {
-            tracing::debug!(peer = %self.connection.peer, ?refusal, "a head was refused");
-            if let head::Refusal::Fault(fault) = &refusal {
-                self.edge
-                    .refusals
-                    .count(self.connection.peer.ip(), fault.code, self.edge.clock.now());
-            }
-            return head::answer(&refusal, request.version(), self.request_id());
+        if let Err(refusal) = self.check(&request) {
+            return self.refuse(&refusal, request.version());
         }
         let longest = self.edge.limits.body;
         let request = request.map(|body| Body::new(Timed::new(body, longest)));
@@ -68,7 +71,29 @@ impl Exchanges {
         // Nobody needs to know what runs here or behind (HDR-04). `Date` is hyper's.
         response.headers_mut().remove(SERVER);
         response.headers_mut().remove(X_POWERED_BY);
+        if self.finding.is_in_body() {
+            head::close(&mut response);
+        }
         response
+    }
+
+    fn check(&self, request: &Request<Incoming>) -> Result<(), head::Refusal> {
+        match self.finding.refusal(request) {
+            Some(reason) => {
+                tracing::debug!(peer = %self.connection.peer, reason = reason.name(), "a request was not framed");
+                Err(head::Refusal::Fault(framing::fault(reason)))
+            }
+            None => head::check(request),
+        }
+    }
+
+    fn refuse(&self, refusal: &head::Refusal, version: Version) -> Response<Body> {
+        tracing::debug!(peer = %self.connection.peer, ?refusal, "a head was refused");
+        if let head::Refusal::Fault(fault) = refusal {
+            let (source, now) = (self.connection.peer.ip(), self.edge.clock.now());
+            self.edge.refusals.count(source, fault.code, now);
+        }
+        head::answer(refusal, version, self.request_id())
     }
 
     /// Runs the request as a task of its own, so that a client that hangs up does not stop a payment half-way, and a

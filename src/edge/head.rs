@@ -96,11 +96,16 @@ pub(super) fn answer(refusal: &Refusal, version: Version, request: RequestId) ->
     };
     answer::add_security_headers(response.headers_mut(), request);
     if version != Version::HTTP_2 {
-        response
-            .headers_mut()
-            .insert(CONNECTION, HeaderValue::from_static("close"));
+        close(&mut response);
     }
     response
+}
+
+/// Says that the connection ends with this answer (RFC 9112, section 9.6).
+pub(super) fn close(response: &mut Response<Body>) {
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
 }
 
 /// An answer that says nothing but its status.

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -13,6 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::drain::Drain;
+use super::framing::{Finding, Guarded};
 use super::idle::Activity;
 use crate::answer::Body;
 use crate::base::limits::{HEADER_BYTES, HEADER_COUNT, URI_BYTES};
@@ -80,7 +82,7 @@ impl Protocol {
 }
 
 /// Answers the requests of one connection by `service`, until either end closes it, it has nothing to do for too long, or
-/// the gateway is going away. `activity` knows of the requests that run.
+/// the gateway is going away. `activity` knows of the requests that run. With a `finding` HTTP/1.1 is guarded.
 ///
 /// # Errors
 /// What ended the connection early.
@@ -91,25 +93,32 @@ pub(super) async fn converse<I, S>(
     limits: &Limits,
     drain: &Drain,
     activity: &Activity,
+    finding: Option<Arc<Finding>>,
 ) -> hyper::Result<()>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible> + Send + 'static,
     S::Future: Send + 'static,
 {
-    let io = TokioIo::new(io);
     let ends = Ends {
         drain,
         activity,
         idle: limits.idle,
     };
     match protocol {
-        Protocol::Http1 => {
-            let connection = http1_builder(limits).serve_connection(io, service);
-            until_done(connection, http1::Connection::graceful_shutdown, ends).await
-        }
+        Protocol::Http1 => match finding {
+            Some(finding) => {
+                let io = TokioIo::new(Guarded::new(io, finding));
+                let connection = http1_builder(limits).serve_connection(io, service);
+                until_done(connection, http1::Connection::graceful_shutdown, ends).await
+            }
+            None => {
+                let connection = http1_builder(limits).serve_connection(TokioIo::new(io), service);
+                until_done(connection, http1::Connection::graceful_shutdown, ends).await
+            }
+        },
         Protocol::Http2 => {
-            let connection = http2_builder(limits).serve_connection(io, service);
+            let connection = http2_builder(limits).serve_connection(TokioIo::new(io), service);
             until_done(connection, http2::Connection::graceful_shutdown, ends).await
         }
     }

@@ -3,7 +3,8 @@
 //! * [`Listener`] binds every address of a door; [`Certificates`] and [`ClientAuthentication`] make its TLS
 //!   ([`server_config`]): TLS 1.3 by RFC 8446 with rustls over ring, ALPN (RFC 7301) `h2` and `http/1.1`;
 //! * [`Edge`] accepts, shakes hands, speaks HTTP/1.1 (RFC 9112) and HTTP/2 (RFC 9113), and hands every request with the
-//!   facts of its connection to what implements [`Serve`];
+//!   facts of its connection to what implements [`Serve`]; what HTTP/1.1 could frame in two ways is refused before hyper
+//!   sees it;
 //! * [`Drain`] ends it all without cutting a request short (H2-08).
 //!
 //! It must never decide who a caller is or what they may do, never answer over anything but TLS (the operations listener
@@ -16,6 +17,7 @@ mod certificates;
 mod client_auth;
 mod drain;
 mod exchange;
+mod framing;
 mod head;
 mod http;
 mod idle;
