@@ -2,5 +2,6 @@
 
 mod body;
 mod counters;
+mod framing;
 mod possession;
 mod replay;

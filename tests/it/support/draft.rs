@@ -315,7 +315,7 @@ pub(crate) struct Ready<'g> {
     gateway: &'g TestGateway,
     wire: Wire,
     protocol: Protocol,
-    sent: Sent,
+    pub(crate) sent: Sent,
 }
 
 /// A request that outlives the gateway it was made for.

@@ -117,6 +117,19 @@ impl Wire {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
+    /// Sends bytes one by one, each in a TLS record of its own, and returns everything that comes back.
+    pub(crate) async fn send_by_bytes(&self, bytes: &[u8]) -> String {
+        let mut stream = self.connect(Protocol::Http1).await.unwrap();
+        for byte in bytes {
+            stream.write_all(&[*byte]).await.unwrap();
+            stream.flush().await.unwrap();
+        }
+        let mut answer = Vec::new();
+        // As below.
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
     /// Sends bytes and returns everything that comes back until the connection ends.
     pub(crate) async fn send_bytes(&self, bytes: &[u8]) -> String {
         let mut stream = self.connect(Protocol::Http1).await.unwrap();
