@@ -241,7 +241,7 @@ impl TestGateway {
 
     /// The operations listener.
     pub(crate) fn operations(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.home.ports[3]))
+        self.home.operations()
     }
 
     /// The public door.

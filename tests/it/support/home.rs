@@ -115,6 +115,11 @@ impl Home {
         self.ports[0]
     }
 
+    /// The operations listener.
+    pub(crate) fn operations(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.ports[3]))
+    }
+
     /// The public door.
     pub(crate) fn public(&self) -> Wire {
         self.wire(self.ports[0], None)

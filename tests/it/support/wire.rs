@@ -63,7 +63,8 @@ impl Wire {
         Self { address, config }
     }
 
-    async fn connect(&self, protocol: Protocol) -> std::io::Result<TlsStream<TcpStream>> {
+    /// Shakes hands and says nothing yet.
+    pub(crate) async fn connect(&self, protocol: Protocol) -> std::io::Result<TlsStream<TcpStream>> {
         let mut config = self.config.clone();
         config.alpn_protocols = vec![match protocol {
             Protocol::Http1 => b"http/1.1".to_vec(),
