@@ -16,10 +16,11 @@ use tower::ServiceExt as _;
 
 use super::drain::Drain;
 use super::exchange::{Exchanges, Serve};
-use super::http::{Limits, Protocol, converse};
+use super::http::{Guarding, Limits, Protocol, converse};
 use super::idle::Activity;
 use super::listener::Listener;
 use super::refusals::CountRefusals;
+use super::report::Report;
 use crate::answer::Body;
 use crate::base::{ClientCertificate, Clock, Connection, Door, Entropy};
 use crate::telemetry::{Metrics, names};
@@ -33,7 +34,7 @@ pub struct Edge {
     pub(super) drain: Drain,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
-    metrics: Metrics,
+    pub(super) metrics: Metrics,
     /// Refusals that no gate sees.
     pub(super) refusals: Arc<dyn CountRefusals>,
     /// One permit an open connection.
@@ -246,7 +247,10 @@ impl Edge {
         let protocol = Protocol::negotiated(stream.get_ref().1.alpn_protocol());
         let facts = facts(door, peer, stream.get_ref().1);
         let exchanges = Arc::new(Exchanges::new(Arc::clone(self), facts, serve));
-        let finding = Some(exchanges.finding());
+        let guarding = match protocol {
+            Protocol::Http1 => Guarding::Http1(exchanges.finding()),
+            Protocol::Http2 => Guarding::Http2(Report::new(Arc::clone(self), peer)),
+        };
         let activity = Activity::new();
         let watched = activity.clone();
         let service = service_fn(move |request| {
@@ -258,7 +262,7 @@ impl Edge {
             }
         });
         let (limits, drain) = (&self.limits, &self.drain);
-        converse(stream, protocol, service, limits, drain, &activity, finding).await
+        converse(stream, guarding, service, limits, drain, &activity).await
     }
 
     async fn operations(&self, stream: TcpStream, router: axum::Router) -> hyper::Result<()> {
@@ -274,13 +278,11 @@ impl Edge {
         });
         converse(
             stream,
-            Protocol::Http1,
+            Guarding::Unguarded,
             service,
             &self.limits,
             &self.drain,
             &activity,
-            // It is for loopback, has no backend behind it, and probes of old load balancers speak HTTP/1.0.
-            None,
         )
         .await
     }

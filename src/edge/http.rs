@@ -6,30 +6,38 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_framing::http2::bounds::FRAME_BYTES;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
-use hyper::service::Service;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::drain::Drain;
-use super::framing::{Finding, Guarded};
+use super::frames;
+use super::framing::{self, Finding};
 use super::idle::Activity;
+use super::report::Report;
+use super::untaken::Untaken;
 use crate::answer::Body;
 use crate::base::limits::{HEADER_BYTES, HEADER_COUNT, URI_BYTES};
 
 /// hyper refuses a head by itself at twice our bounds, without a problem document; below that we do, with one.
 const HEAD_BYTES: usize = 2 * (HEADER_BYTES + URI_BYTES);
-/// Streams that the peer has made us reset before the connection is ended (H2-04); hyper's default is 1024.
-const LOCAL_RESETS: usize = 32;
-/// Streams the peer has reset before we accepted them (H2-03).
+/// Streams that the peer makes us reset in the whole life of a connection (H2-04): hyper's bound is for the whole life, so it
+/// stands where only a connection that is always wrong reaches it. The guard counts them by time, and comes first.
+const LOCAL_RESETS: usize = 1024;
+/// Streams the peer has reset before we accepted them, at one moment (H2-03). We accept as soon as hyper is polled.
 const PENDING_RESETS: usize = 20;
-/// Bytes a stream may have buffered towards a client that does not read (H2-07).
+/// Bytes of an answer that hyper takes before the client has room for them (H2-07).
 const SEND_BUFFER_BYTES: usize = 64 * 1024;
-/// Bytes in flight of one request body, and of all bodies of a connection together.
+/// Bytes in flight of one request body, and of all bodies of a connection together: what a client may make us hold.
 const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+/// The table by which a client shortens its fields (RFC 7541, section 4.2): the standard's size. It is memory of each
+/// connection, and what a small index in it can stand for (H2-07).
+const HEADER_TABLE_BYTES: u32 = 4 * 1024;
 
 /// Bounds of a door that an operator may want to move.
 #[derive(Clone, Debug)]
@@ -42,6 +50,8 @@ pub struct Limits {
     pub head: Duration,
     /// Time for the whole body of a request.
     pub body: Duration,
+    /// Time for a client to take an answer in HTTP/2, apart from what its size needs; also to take anything at all.
+    pub answer: Duration,
     /// Time a connection may stand open without a request, and again to take what it has been sent.
     pub idle: Duration,
     /// Requests running at once on one connection (RFC 9113, section 6.5.2).
@@ -57,6 +67,7 @@ impl Default for Limits {
             handshake: Duration::from_secs(10),
             head: Duration::from_secs(30),
             body: Duration::from_secs(30),
+            answer: Duration::from_secs(30),
             idle: Duration::from_secs(75),
             streams: 100,
             ping: Duration::from_secs(20),
@@ -81,19 +92,29 @@ impl Protocol {
     }
 }
 
+/// Which guard stands before hyper.
+pub(super) enum Guarding {
+    /// That of HTTP/1.1; what it refuses stands in the finding.
+    Http1(Arc<Finding>),
+    /// That of HTTP/2; what it refuses is reported.
+    Http2(Report),
+    /// None: the operations listener is for loopback, has no backend behind it, and probes of old load balancers speak
+    /// HTTP/1.0.
+    Unguarded,
+}
+
 /// Answers the requests of one connection by `service`, until either end closes it, it has nothing to do for too long, or
-/// the gateway is going away. `activity` knows of the requests that run. With a `finding` HTTP/1.1 is guarded.
+/// the gateway is going away. `activity` knows of the requests that run.
 ///
 /// # Errors
 /// What ended the connection early.
 pub(super) async fn converse<I, S>(
     io: I,
-    protocol: Protocol,
+    guarding: Guarding,
     service: S,
     limits: &Limits,
     drain: &Drain,
     activity: &Activity,
-    finding: Option<Arc<Finding>>,
 ) -> hyper::Result<()>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -105,19 +126,23 @@ where
         activity,
         idle: limits.idle,
     };
-    match protocol {
-        Protocol::Http1 => match finding {
-            Some(finding) => {
-                let io = TokioIo::new(Guarded::new(io, finding));
-                let connection = http1_builder(limits).serve_connection(io, service);
-                until_done(connection, http1::Connection::graceful_shutdown, ends).await
-            }
-            None => {
-                let connection = http1_builder(limits).serve_connection(TokioIo::new(io), service);
-                until_done(connection, http1::Connection::graceful_shutdown, ends).await
-            }
-        },
-        Protocol::Http2 => {
+    match guarding {
+        Guarding::Http1(finding) => {
+            let io = TokioIo::new(framing::Guarded::new(io, finding));
+            let connection = http1_builder(limits).serve_connection(io, service);
+            until_done(connection, http1::Connection::graceful_shutdown, ends).await
+        }
+        Guarding::Unguarded => {
+            let connection = http1_builder(limits).serve_connection(TokioIo::new(io), service);
+            until_done(connection, http1::Connection::graceful_shutdown, ends).await
+        }
+        Guarding::Http2(report) => {
+            let untaken = Untaken::default();
+            let io = frames::Guarded::new(io, limits, untaken.clone(), report);
+            let service = service_fn(move |request| {
+                let (untaken, answer) = (untaken.clone(), service.call(request));
+                async move { Ok::<_, Infallible>(answer.await?.map(|body| untaken.watch(body))) }
+            });
             let connection = http2_builder(limits).serve_connection(TokioIo::new(io), service);
             until_done(connection, http2::Connection::graceful_shutdown, ends).await
         }
@@ -135,11 +160,17 @@ fn http1_builder(limits: &Limits) -> http1::Builder {
     builder
 }
 
+/// What a connection can hold at once: bodies within its window, 1 MiB; header lists of the streams that are open, 48 KiB
+/// each and 100 of them at most until their heads are checked, a moment later; answers that are not taken, for the time of
+/// [`Limits::answer`]: one a stream, at most the route's `answer_limit` where answers are buffered (1 MiB by default),
+/// [`SEND_BUFFER_BYTES`] where they are not. No CONNECT protocol (RFC 8441) and no push: neither is switched on.
 fn http2_builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)
+        .max_frame_size(FRAME_BYTES)
+        .header_table_size(HEADER_TABLE_BYTES)
         .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
         .max_local_error_reset_streams(LOCAL_RESETS)
         .max_pending_accept_reset_streams(PENDING_RESETS)

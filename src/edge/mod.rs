@@ -3,8 +3,10 @@
 //! * [`Listener`] binds every address of a door; [`Certificates`] and [`ClientAuthentication`] make its TLS
 //!   ([`server_config`]): TLS 1.3 by RFC 8446 with rustls over ring, ALPN (RFC 7301) `h2` and `http/1.1`;
 //! * [`Edge`] accepts, shakes hands, speaks HTTP/1.1 (RFC 9112) and HTTP/2 (RFC 9113), and hands every request with the
-//!   facts of its connection to what implements [`Serve`]; what HTTP/1.1 could frame in two ways is refused before hyper
-//!   sees it;
+//!   facts of its connection to what implements [`Serve`];
+//! * two guards (`countersign_framing`) judge every byte before hyper sees it: what HTTP/1.1 could frame in two ways is
+//!   refused (HTTP-01 to HTTP-06), frames of HTTP/2 are counted, and connections that do not take their answers end
+//!   (H2-03 to H2-08);
 //! * [`Drain`] ends it all without cutting a request short (H2-08).
 //!
 //! It must never decide who a caller is or what they may do, never answer over anything but TLS (the operations listener
@@ -17,14 +19,17 @@ mod certificates;
 mod client_auth;
 mod drain;
 mod exchange;
+mod frames;
 mod framing;
 mod head;
 mod http;
 mod idle;
 mod listener;
 mod refusals;
+mod report;
 mod tickets;
 mod tls;
+mod untaken;
 
 pub use accept::{Edge, OpenDoor};
 pub use certificates::{Certificates, ServerCertificate};

@@ -47,6 +47,7 @@ table! {
     CONNECTIONS Gauge "countersign_connections" ["door"] "Connections that are open.";
     CONNECTIONS_REFUSED Counter "countersign_connections_refused_total" ["door"] "Connections closed at once because too many are open.";
     HANDSHAKES_FAILED Counter "countersign_tls_handshakes_failed_total" ["door", "cause"] "TLS handshakes that failed.";
+    FRAMES_REFUSED Counter "countersign_http2_refused_total" ["reason"] "Refusals for the frames of HTTP/2: connections by the guard's word, streams and connections that the parser refused (`stream-`, `parser`).";
     REQUESTS Counter "countersign_requests_total" ["route", "access", "code", "status"] "Requests answered, by status class and code of refusal.";
     REQUEST_SECONDS Histogram "countersign_request_seconds" ["route", "access"] "Time from the head of a request to its answer.";
     LOGINS Counter "countersign_logins_total" ["outcome"] "Login attempts.";

@@ -2,6 +2,7 @@
 
 mod body;
 mod counters;
+mod frames;
 mod framing;
 mod possession;
 mod replay;
