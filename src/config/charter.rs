@@ -107,6 +107,7 @@ impl Lines {
         self.add(&key("acr"), route.acr.unwrap_or(0));
         self.add(&key("body_limit"), route.body_limit);
         self.add(&key("answer_limit"), route.answer_limit);
+        self.add_all(&key("answer_headers"), &route.answer_headers);
         self.add(&key("idempotency"), route.idempotency.as_str());
         if let Some(transaction) = &route.transaction {
             self.add_transaction(&key("transaction"), transaction);

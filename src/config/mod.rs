@@ -11,6 +11,7 @@
 //! key that it does not understand or cannot honour.
 
 mod admin;
+mod answer_headers;
 mod auth;
 mod charter;
 mod defense;

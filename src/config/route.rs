@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use http::Method;
+use http::{HeaderName, Method};
 
+use super::answer_headers;
 use super::path_pattern::PathPattern;
 use super::public_url::read_authority;
 use super::quantity::{duration_within, size_within};
@@ -35,6 +36,8 @@ pub struct Route {
     pub body_limit: u64,
     /// Largest answer body where answers are buffered, in bytes.
     pub answer_limit: u64,
+    /// Fields of answers that pass although they act on the whole origin, sorted.
+    pub answer_headers: Vec<HeaderName>,
     /// Longest wait for a complete answer; `None`: that of the upstream.
     pub timeout: Option<Duration>,
     /// Whether requests carry an `Idempotency-Key` and are executed at most once.
@@ -123,6 +126,7 @@ pub(super) const SHAPE: Shape = Shape {
             "\"1MiB\"",
             "Largest answer body where answers are buffered; up to 64MiB.",
         ),
+        answer_headers::KEY,
         Key::optional(
             "timeout",
             Kind::Duration,
@@ -151,6 +155,7 @@ pub(super) fn read(section: &Section<'_>, host: Option<&str>) -> Option<Route> {
     let acr = section.optional("acr", |value| value.integer(1, 3));
     let body_limit = section.value("body_limit", size_within(0, BODY_MOST));
     let answer_limit = section.value("answer_limit", size_within(0, BODY_MOST));
+    let answer_headers = section.list("answer_headers", answer_headers::read);
     let timeout = section.optional(
         "timeout",
         duration_within(Duration::from_millis(100), Duration::from_secs(300)),
@@ -178,6 +183,7 @@ pub(super) fn read(section: &Section<'_>, host: Option<&str>) -> Option<Route> {
         acr: acr.and_then(|acr| u8::try_from(acr).ok()),
         body_limit: body_limit?,
         answer_limit: answer_limit?,
+        answer_headers: answer_headers.map(answer_headers::sorted)?,
         timeout,
         idempotency: idempotency.unwrap_or(default),
         transaction,

@@ -35,6 +35,10 @@ pub struct Upstream {
     pub settle: Settle,
     /// Longest wait for a complete answer.
     pub timeout: Duration,
+    /// Requests that run at it at once.
+    pub concurrency: usize,
+    /// Requests that may wait while so many run.
+    pub pending: usize,
 }
 
 /// Where a machine of a backend is: scheme, host and port, nothing else.
@@ -66,6 +70,10 @@ words! {
         Signed = "signed",
     }
 }
+
+/// One backend may hold this many requests; memory and sockets are used up long before.
+const MOST: i64 = 65_536;
+const MANY: Kind = Kind::Integer { least: 1, most: MOST };
 
 pub(super) const SHAPE: Shape = Shape {
     name: "upstream",
@@ -118,6 +126,18 @@ pub(super) const SHAPE: Shape = Shape {
             "\"30s\"",
             "Longest wait for a complete answer; 100ms to 5m.",
         ),
+        Key::with_default(
+            "concurrency",
+            MANY,
+            "1024",
+            "Requests that run at it at once; more wait, as long as their timeout allows.",
+        ),
+        Key::with_default(
+            "pending",
+            MANY,
+            "1024",
+            "Requests that may wait for it; more are refused as overloaded.",
+        ),
     ],
     sections: &[],
 };
@@ -134,6 +154,8 @@ pub(super) fn read(section: &Section<'_>) -> Option<Upstream> {
         "timeout",
         duration_within(Duration::from_millis(100), Duration::from_secs(300)),
     );
+    let many = |value: &Value<'_>| value.integer(1, MOST);
+    let (concurrency, pending) = (section.value("concurrency", many), section.value("pending", many));
     let settle = Settle::read(section);
     if let Some(urls) = &urls {
         check_urls(section, urls);
@@ -152,6 +174,8 @@ pub(super) fn read(section: &Section<'_>) -> Option<Upstream> {
         answer_keys,
         settle: settle?,
         timeout: timeout?,
+        concurrency: usize::try_from(concurrency?).ok()?,
+        pending: usize::try_from(pending?).ok()?,
     })
 }
 

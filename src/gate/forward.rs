@@ -132,7 +132,7 @@ pub(super) fn outcome(
             (Outcome::Answered(kept), event, Err(code.into()))
         }
         Err(error) if !error.may_have_been_sent() => {
-            let fault = Fault::new(Code::UpstreamUnavailable).cause(error);
+            let fault = unsent(error);
             (Outcome::Unsent, event(None, Some(fault.code), None), Err(fault))
         }
         Err(error) => {
@@ -147,12 +147,20 @@ pub(super) fn outcome(
 /// What the client reads when a request that moves no money got no usable answer.
 pub(super) fn fault_of(error: SendError) -> Fault {
     let code = match &error {
-        SendError::Unsent(_) => Code::UpstreamUnavailable,
+        SendError::Unsent(_) | SendError::Full => return unsent(error),
         SendError::Timeout { .. } => Code::UpstreamTimeout,
         SendError::TooLarge { .. } | SendError::HeadersTooLarge => Code::AnswerTooLarge,
         _ => Code::AnswerInvalid,
     };
     Fault::new(code).cause(error)
+}
+
+/// What the client reads when not one byte was sent.
+fn unsent(error: SendError) -> Fault {
+    match error {
+        SendError::Full => Fault::new(Code::Overloaded).retry_after(ASK_AGAIN).cause(error),
+        _ => Fault::new(Code::UpstreamUnavailable).cause(error),
+    }
 }
 
 /// A backend's answer, signed where answers are signed.
@@ -162,8 +170,9 @@ pub(super) fn respond(exchange: &Exchange, answer: Answer, services: &Services) 
         mut headers,
         body,
     } = answer;
-    if let Some(payment) = &exchange.payment {
-        receipt::link(&mut headers, payment);
+    match &exchange.payment {
+        Some(payment) => receipt::link(&mut headers, payment),
+        None => receipt::unlink(&mut headers),
     }
     if exchange.answers_are_signed() {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

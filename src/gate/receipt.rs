@@ -110,13 +110,25 @@ pub(super) async fn conclude_later(
 
 /// Says where the receipt is found (RFC 8288), in the place of whatever a backend says about receipts.
 pub(super) fn link(headers: &mut HeaderMap, transaction: &TransactionId) {
-    let others: Vec<HeaderValue> = headers.get_all(LINK).iter().cloned().collect();
-    let Ok(ours) = HeaderValue::from_str(&format!("</receipts/{transaction}>; rel=\"receipt\"")) else {
+    let ours = HeaderValue::from_str(&format!("</receipts/{transaction}>; rel=\"receipt\""));
+    keep_links(headers, ours.ok());
+}
+
+/// Takes away what a backend says about receipts: they are the gateway's.
+pub(super) fn unlink(headers: &mut HeaderMap) {
+    keep_links(headers, None);
+}
+
+/// Leaves `first` and whatever does not name a receipt.
+fn keep_links(headers: &mut HeaderMap, first: Option<HeaderValue>) {
+    if first.is_none() && !headers.contains_key(LINK) {
         return;
-    };
-    headers.insert(LINK, ours);
-    for other in others.into_iter().filter(|other| !names_a_receipt(other)) {
-        headers.append(LINK, other);
+    }
+    let others: Vec<HeaderValue> = headers.get_all(LINK).iter().cloned().collect();
+    headers.remove(LINK);
+    let others = others.into_iter().filter(|other| !names_a_receipt(other));
+    for value in first.into_iter().chain(others) {
+        headers.append(LINK, value);
     }
 }
 
@@ -156,5 +168,8 @@ mod tests {
                 "</payments/7/receipt>; rel=\"self\""
             ]
         );
+        unlink(&mut headers);
+        let links: Vec<_> = headers.get_all(LINK).iter().collect();
+        assert_eq!(links, ["</payments/7/receipt>; rel=\"self\""]);
     }
 }

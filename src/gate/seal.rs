@@ -5,7 +5,7 @@
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::request;
+use http::{HeaderName, request};
 
 use super::attest::Attestation;
 use super::exchange::Exchange;
@@ -35,6 +35,7 @@ pub struct Sealed {
     deadline: std::time::Duration,
     answer_limit: usize,
     answer_must_be_signed: bool,
+    kept_answer_headers: Vec<HeaderName>,
 }
 
 /// What outlives the sending: the exchange to answer, and the payment whose outcome is to be recorded.
@@ -63,6 +64,10 @@ impl Sendable for Sealed {
         self.answer_limit
     }
 
+    fn kept_answer_headers(&self) -> &[HeaderName] {
+        &self.kept_answer_headers
+    }
+
     fn answer_must_be_signed(&self) -> bool {
         self.answer_must_be_signed
     }
@@ -82,6 +87,8 @@ impl Sealed {
             deadline: settling.deadline,
             answer_limit: settling.answer_limit,
             answer_must_be_signed: true,
+            // What is kept to settle a payment is its outcome; nothing of it acts on an origin.
+            kept_answer_headers: Vec::new(),
         }
     }
 }
@@ -283,6 +290,7 @@ fn outbound(
         deadline: route.route.timeout.unwrap_or(upstream.timeout),
         answer_limit: usize::try_from(route.route.answer_limit).unwrap_or(usize::MAX),
         answer_must_be_signed: exchange.answers_are_signed(),
+        kept_answer_headers: route.route.answer_headers.clone(),
     };
     Ok(Outbound { sealed, order })
 }

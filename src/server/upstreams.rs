@@ -46,7 +46,11 @@ fn settings(upstream: &Upstream) -> Result<UpstreamSettings, StartError> {
             .as_ref()
             .map(|path| answer_keys(upstream, path))
             .transpose()?,
-        limits: UpstreamLimits::default(),
+        limits: UpstreamLimits {
+            requests: upstream.concurrency,
+            waiting: upstream.pending,
+            ..UpstreamLimits::default()
+        },
     })
 }
 

@@ -12,12 +12,12 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::TLS13;
 use rustls::{ClientConfig, RootCertStore};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::balance;
 use super::endpoint::{Address, Endpoint};
 use super::pool::Pool;
+use super::room::Room;
 use crate::base::Secret;
 use crate::telemetry::Metrics;
 
@@ -58,6 +58,8 @@ pub struct UpstreamLimits {
     pub idle_connections: usize,
     /// Requests running at once; more wait within their deadlines.
     pub requests: usize,
+    /// How many may wait; more are refused at once.
+    pub waiting: usize,
 }
 
 impl Default for UpstreamLimits {
@@ -67,6 +69,7 @@ impl Default for UpstreamLimits {
             idle: Duration::from_secs(4),
             idle_connections: 64,
             requests: 1024,
+            waiting: 1024,
         }
     }
 }
@@ -140,7 +143,7 @@ pub(super) struct Cluster {
     pub(super) tls: Option<Arc<ClientConfig>>,
     pub(super) answer_keys: Option<Vec<Jwk>>,
     pub(super) limits: UpstreamLimits,
-    pub(super) room: Semaphore,
+    pub(super) room: Room,
     turn: AtomicUsize,
 }
 
@@ -169,7 +172,7 @@ impl Cluster {
             tls,
             answer_keys: settings.answer_keys,
             limits,
-            room: Semaphore::new(limits.requests),
+            room: Room::new(limits.requests, limits.waiting),
             turn: AtomicUsize::new(0),
         })
     }

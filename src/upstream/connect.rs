@@ -21,6 +21,10 @@ use crate::base::limits::{HEADER_BYTES, HEADER_COUNT};
 /// What a backend may send as the head of an answer: as much as we take from clients, and our own fields.
 const ANSWER_HEAD_BYTES: usize = 2 * HEADER_BYTES;
 
+/// What is read ahead of an answer that nobody has taken yet: its head fits twice. A backend that sends faster than its
+/// answer is taken waits.
+const READ_AHEAD_BYTES: usize = 2 * ANSWER_HEAD_BYTES;
+
 /// An open connection, with nothing running on it.
 #[derive(Debug)]
 pub(super) struct Connected {
@@ -98,6 +102,7 @@ where
     let (sender, connection) = http1::Builder::new()
         .max_headers(HEADER_COUNT)
         .max_header_size(ANSWER_HEAD_BYTES)
+        .max_buf_size(READ_AHEAD_BYTES)
         .handshake(TokioIo::new(stream))
         .await
         .map_err(io::Error::other)?;

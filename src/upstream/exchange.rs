@@ -3,14 +3,18 @@
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use tokio::time::{Instant, timeout_at};
 
 use super::connect::Connected;
+use super::room::{Room, SHORT_ANSWER_BYTES, hold};
 use super::send::{Answer, SendError};
 
 /// Most bytes of an answer that is too large which are still read, to record its digest (design 6).
 const DIGESTED_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// What is set aside for an answer's body before any of it came, where it says that it is that long: a page of memory.
+const FIRST_BYTES: usize = 4096;
 
 /// A request as it goes on the wire, and the bounds of its exchange.
 #[derive(Debug)]
@@ -38,11 +42,12 @@ impl Outgoing {
 pub(super) async fn exchange(
     mut connection: Connected,
     outgoing: &Outgoing,
+    room: &Room,
 ) -> (Result<Answer, SendError>, Option<Connected>) {
     let mark = connection.ledger.mark();
     let sending = connection.sender.try_send_request(outgoing.request());
     let ended = match timeout_at(outgoing.deadline, sending).await {
-        Ok(Ok(response)) => match read_answer(response, outgoing).await {
+        Ok(Ok(response)) => match read_answer(response, outgoing, room).await {
             Ok(answer) => return (Ok(answer), Some(connection)),
             Err(error) => Ended::InAnswer(error),
         },
@@ -112,7 +117,11 @@ fn describe(error: &hyper::Error) -> String {
         .map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
-async fn read_answer(response: Response<Incoming>, outgoing: &Outgoing) -> Result<Answer, SendError> {
+async fn read_answer(
+    response: Response<Incoming>,
+    outgoing: &Outgoing,
+    room: &Room,
+) -> Result<Answer, SendError> {
     let (head, body) = response.into_parts();
     if head.status.is_informational() {
         return Err(SendError::Garbage(format!(
@@ -120,7 +129,7 @@ async fn read_answer(response: Response<Incoming>, outgoing: &Outgoing) -> Resul
             head.status
         )));
     }
-    let body = read_body(body, head.status, outgoing).await?;
+    let body = read_body(body, head.status, outgoing, room).await?;
     Ok(Answer {
         status: head.status,
         headers: head.headers,
@@ -128,16 +137,37 @@ async fn read_answer(response: Response<Incoming>, outgoing: &Outgoing) -> Resul
     })
 }
 
-async fn read_body(mut body: Incoming, status: StatusCode, outgoing: &Outgoing) -> Result<Bytes, SendError> {
-    let mut read = BytesMut::new();
+/// What is over the limit is known by its digest only, and is not kept in memory.
+async fn read_body(
+    mut body: Incoming,
+    status: StatusCode,
+    outgoing: &Outgoing,
+    room: &Room,
+) -> Result<Bytes, SendError> {
+    let longest = most_bytes(&body, outgoing);
+    let mut read = BytesMut::with_capacity(longest.min(FIRST_BYTES));
+    let mut taken = None;
     while let Some(data) = next_data(&mut body, outgoing.deadline).await? {
-        read.extend_from_slice(&data);
-        if read.len() > outgoing.answer_limit {
-            let digest = digest_rest(body, &read, outgoing.deadline).await;
+        let length = read.len() + data.len();
+        if length > outgoing.answer_limit {
+            let digest = digest(&read, &data, body, outgoing.deadline).await;
             return Err(SendError::TooLarge { status, digest });
         }
+        if length > SHORT_ANSWER_BYTES && taken.is_none() {
+            taken = Some(room.for_answer(longest, outgoing.deadline).await?);
+        }
+        read.extend_from_slice(&data);
     }
-    Ok(read.freeze())
+    Ok(hold(read, taken))
+}
+
+/// How long the answer can become: what it says, or what its route takes.
+fn most_bytes(body: &Incoming, outgoing: &Outgoing) -> usize {
+    let said = body
+        .size_hint()
+        .upper()
+        .and_then(|bytes| usize::try_from(bytes).ok());
+    said.map_or(outgoing.answer_limit, |said| said.min(outgoing.answer_limit))
 }
 
 /// The next bytes of the body; trailers are passed over, they must not become headers (HTTP-06).
@@ -157,10 +187,11 @@ async fn next_data(body: &mut Incoming, deadline: Instant) -> Result<Option<Byte
 }
 
 /// SHA-256 of the whole answer, when the rest of it comes in time and is not without end.
-async fn digest_rest(mut body: Incoming, read: &[u8], deadline: Instant) -> Option<[u8; 32]> {
+async fn digest(read: &[u8], next: &[u8], mut body: Incoming, deadline: Instant) -> Option<[u8; 32]> {
     let mut hash = ring::digest::Context::new(&ring::digest::SHA256);
     hash.update(read);
-    let mut length = read.len();
+    hash.update(next);
+    let mut length = read.len() + next.len();
     while let Some(data) = next_data(&mut body, deadline).await.ok()? {
         hash.update(&data);
         length = length.saturating_add(data.len());

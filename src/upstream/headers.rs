@@ -4,7 +4,7 @@ use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALT_SVC, CONNECTION,
     CONTENT_LENGTH, CONTENT_TYPE, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, PUBLIC_KEY_PINS, SERVER,
-    SET_COOKIE, STRICT_TRANSPORT_SECURITY, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA,
+    SET_COOKIE, STRICT_TRANSPORT_SECURITY, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VIA, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderName};
 
@@ -46,9 +46,9 @@ static END_TO_END: [HeaderName; 14] = [
     name("txn-token"),
 ];
 
-/// Fields with which a backend could act on our origin, in the browser of our customer, or tell what runs behind us
-/// (design 4.7, HDR-04).
-static NOT_OF_A_BACKEND: [HeaderName; 28] = [
+/// Fields with which a backend could act on our origin in the browser of our customer, say what only the gateway says of
+/// itself, or tell what runs behind us (design 4.7, HDR-04).
+static NOT_OF_A_BACKEND: [HeaderName; 49] = [
     SET_COOKIE,
     name("clear-site-data"),
     name("service-worker-allowed"),
@@ -74,9 +74,30 @@ static NOT_OF_A_BACKEND: [HeaderName; 28] = [
     name("x-powered-by"),
     name("x-aspnet-version"),
     name("x-runtime"),
+    name("x-aspnetmvc-version"),
+    name("x-generator"),
+    name("x-served-by"),
+    name("x-backend-server"),
+    name("server-timing"),
+    name("proxy-status"),
+    name("accept-ch"),
+    name("critical-ch"),
+    name("expect-ct"),
+    name("expect-staple"),
+    name("set-login"),
+    name("use-as-dictionary"),
+    name("activate-storage-access"),
     name("txn-token"),
     name("idempotency-replayed"),
+    name("request-id"),
     name("dpop-nonce"),
+    WWW_AUTHENTICATE,
+    name("authentication-info"),
+    name("signature"),
+    name("signature-input"),
+    name("accept-signature"),
+    name("want-content-digest"),
+    name("want-repr-digest"),
 ];
 
 /// Removes what is about one connection only, and what `Connection` names, except fields that the gateway makes, checks
@@ -202,5 +223,10 @@ mod tests {
         let mut map = headers(&answer);
         clean_answer(&mut map, &[ACCESS_CONTROL_ALLOW_ORIGIN]);
         assert_eq!(left(&map), ["access-control-allow-origin"]);
+
+        // What is about the connection does not pass even where a route would let it.
+        let mut map = headers(&[("connection", "set-cookie"), ("set-cookie", "a=b"), ("upgrade", "h2c")]);
+        clean_answer(&mut map, &[SET_COOKIE, UPGRADE]);
+        assert!(map.is_empty(), "{map:?}");
     }
 }

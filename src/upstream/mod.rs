@@ -17,6 +17,7 @@ mod headers;
 mod health;
 mod ledger;
 mod pool;
+mod room;
 mod send;
 
 pub use cluster::{ClientIdentity, ClusterError, Clusters, UpstreamLimits, UpstreamSettings};

@@ -55,6 +55,9 @@ pub enum SendError {
     /// Provably not one byte of the request was written.
     #[error("nothing was sent: {0}")]
     Unsent(String),
+    /// So many requests wait for the backend that no more may; nothing was sent.
+    #[error("too many requests wait for the backend")]
+    Full,
     /// The deadline passed.
     #[error("no answer in time ({})", if *.sent { "the request was sent" } else { "nothing was sent" })]
     Timeout {
@@ -87,12 +90,13 @@ impl SendError {
     /// Whether the backend may have begun to act on the request.
     #[must_use]
     pub const fn may_have_been_sent(&self) -> bool {
-        !matches!(self, Self::Unsent(_) | Self::Timeout { sent: false })
+        !matches!(self, Self::Unsent(_) | Self::Full | Self::Timeout { sent: false })
     }
 
     const fn outcome(&self) -> &'static str {
         match self {
             Self::Unsent(_) => "unsent",
+            Self::Full => "full",
             Self::Timeout { .. } => "timeout",
             Self::Cut(_) => "cut",
             Self::Garbage(_) => "garbage",
@@ -174,9 +178,7 @@ fn outgoing<S: Sendable>(cluster: &Cluster, began: Instant, sealed: S) -> Result
 }
 
 async fn send_to_any(cluster: &Cluster, outgoing: &Outgoing, metrics: &Metrics) -> Result<Answer, SendError> {
-    let Ok(Ok(_room)) = timeout_at(outgoing.deadline, cluster.room.acquire()).await else {
-        return Err(SendError::Timeout { sent: false });
-    };
+    let _place = cluster.room.enter(outgoing.deadline).await?;
     let mut tried = vec![false; cluster.endpoints.len()];
     let mut last = SendError::Unsent("no replica is left".to_owned());
     while let Some((place, endpoint)) = cluster.choose(&tried) {
@@ -215,7 +217,7 @@ async fn send_to(
     };
     if let Some(idle) = endpoint.pool.take().await {
         taken("pool");
-        let (outcome, connection) = exchange(idle, outgoing).await;
+        let (outcome, connection) = exchange(idle, outgoing, &cluster.room).await;
         connection
             .into_iter()
             .for_each(|connection| endpoint.pool.put(connection));
@@ -229,7 +231,7 @@ async fn send_to(
         .map_err(|_| SendError::Timeout { sent: false })?
         .map_err(SendError::Unsent)?;
     taken("fresh");
-    let (outcome, connection) = exchange(fresh, outgoing).await;
+    let (outcome, connection) = exchange(fresh, outgoing, &cluster.room).await;
     connection
         .into_iter()
         .for_each(|connection| endpoint.pool.put(connection));

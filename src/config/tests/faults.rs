@@ -100,6 +100,8 @@ const CASES: &[Case] = &[
     ("trust_domain", "answer_keys = \"a\"\nsettle = \"probe\"\nsettle_path = \"p/{key}\"\ntrust_domain", "settle_path", "upstream[0].settle_path", &["no path that names a payment"]),
     ("trust_domain", "answer_keys = \"a\"\nsettle = \"probe\"\nsettle_path = \"/p/{id}/{key}\"\ntrust_domain", "settle_path", "upstream[0].settle_path", &["no path that names a payment"]),
     ("trust_domain", "timeout = \"1h\"\ntrust_domain", "timeout", "upstream[0].timeout", &["out of range", "5m"]),
+    ("trust_domain", "concurrency = 0\ntrust_domain", "concurrency", "upstream[0].concurrency", &["out of range", "1 to 65536"]),
+    ("trust_domain", "pending = \"many\"\ntrust_domain", "pending", "upstream[0].pending", &["expected a number"]),
     ("[[route]]\nname = \"acc", "[[upstream]]\nname = \"bank\"\nurls = \"http://[::1]:1\"\ntrust_domain = \"b\"\n[[route]]\nname = \"acc", "name = \"bank\"\nurls = \"http", "upstream[1].name", &["two upstreams are named bank"]),
     // [[route]]
     ("access = \"proof\"", "", "[[route]]", "route[0].access", &["missing", "[[route]]"]),
@@ -125,6 +127,9 @@ const CASES: &[Case] = &[
     ("\"/accounts/{id}\"", "\"/log/{rest...}\"", "path", "route[0].path", &["gateway's own paths"]),
     ("upstream = \"bank\"\naccess = \"proof\"", "upstream = \"blank\"\naccess = \"proof\"", "upstream = \"blank", "route[0].upstream", &["there is no upstream blank", "known: bank"]),
     ("scope", "body_limit = \"65MiB\"\nscope", "body_limit", "route[0].body_limit", &["out of range"]),
+    ("scope", "answer_headers = \"alt-svc\"\nscope", "answer_headers", "route[0].answer_headers", &["\"alt-svc\" is not a field", "set-cookie"]),
+    ("scope", "answer_headers = [\"set-cookie\", \"request-id\"]\nscope", "answer_headers", "route[0].answer_headers[1]", &["not a field that a route can let through"]),
+    ("scope", "answer_headers = \"set cookie\"\nscope", "answer_headers", "route[0].answer_headers", &["not a field"]),
     ("scope", "idempotency = \"maybe\"\nscope", "idempotency", "route[0].idempotency", &["\"required\", \"off\""]),
     ("name = \"payments\"", "name = \"accounts\"", "name = \"accounts\"\nmethods = \"POST", "route[1].name", &["two routes are named accounts"]),
     ("methods = [\"GET\"]\npath = \"/accounts/{id}\"", "methods = [\"GET\", \"POST\"]\npath = \"/payments\"", "path = \"/payments\"\nupstream = \"bank\"\naccess = \"signed", "route[1].path", &["take the same requests", "(accounts)"]),

@@ -171,6 +171,7 @@ fn the_charter_follows_every_gate_relevant_key_and_no_other() {
         ("trust_domain", "answer_keys = \"bank.jwks.json\"\ntrust_domain"),
         ("trust_domain", "settle = \"retry\"\ntrust_domain"),
         ("payee = \"/payee\"", "payee = \"/payee\"\nalso = [\"/note\"]"),
+        ("scope", "answer_headers = \"Set-Cookie\"\nscope"),
         ("[keys]", "[defense]\ntrusted_sources = \"10.0.0.0/8\"\n[keys]"),
     ] {
         assert_ne!(charter(&edited(from, to)).sha256(), sound.sha256(), "{to}");
@@ -178,6 +179,7 @@ fn the_charter_follows_every_gate_relevant_key_and_no_other() {
     for (from, to) in [
         ("[keys]", "[telemetry]\nlevel = \"debug\"\n[keys]"),
         ("\"POST\"", "[\"POST\"]"),
+        ("trust_domain", "concurrency = 8\npending = 9\ntimeout = \"1s\"\ntrust_domain"),
         ("[server]", "# a comment\n[server]\nthreads = 3"),
     ] {
         assert_eq!(charter(&edited(from, to)), sound, "{to}");
