@@ -16,10 +16,11 @@ use tokio_rustls::TlsConnector;
 
 use super::endpoint::Address;
 use super::ledger::Ledger;
+use super::watched::Watch;
 use crate::base::limits::{HEADER_BYTES, HEADER_COUNT};
 
 /// What a backend may send as the head of an answer: as much as we take from clients, and our own fields.
-const ANSWER_HEAD_BYTES: usize = 2 * HEADER_BYTES;
+pub(super) const ANSWER_HEAD_BYTES: usize = 2 * HEADER_BYTES;
 
 /// What is read ahead of an answer that nobody has taken yet: its head fits twice. A backend that sends faster than its
 /// answer is taken waits.
@@ -30,17 +31,18 @@ const READ_AHEAD_BYTES: usize = 2 * ANSWER_HEAD_BYTES;
 pub(super) struct Connected {
     pub(super) sender: SendRequest<Full<Bytes>>,
     pub(super) ledger: Ledger,
+    pub(super) watch: Watch,
     driver: JoinHandle<()>,
 }
 
 impl Connected {
     /// Ends the connection at once and waits until its driver has let go of the socket: from then on no byte can leave,
-    /// and the ledger's word is final.
-    pub(super) async fn stop(self) -> Ledger {
+    /// and the word of ledger and watch is final.
+    pub(super) async fn stop(self) -> (Ledger, Watch) {
         self.driver.abort();
         // It was cancelled or had ended by itself; either is the end of it.
         let _ = self.driver.await;
-        self.ledger
+        (self.ledger, self.watch)
     }
 }
 
@@ -99,11 +101,12 @@ async fn start<S>(stream: S, ledger: Ledger) -> io::Result<Connected>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let watch = Watch::default();
     let (sender, connection) = http1::Builder::new()
         .max_headers(HEADER_COUNT)
         .max_header_size(ANSWER_HEAD_BYTES)
         .max_buf_size(READ_AHEAD_BYTES)
-        .handshake(TokioIo::new(stream))
+        .handshake(TokioIo::new(watch.over(stream)))
         .await
         .map_err(io::Error::other)?;
     let driver = tokio::spawn(async move {
@@ -115,6 +118,7 @@ where
     Ok(Connected {
         sender,
         ledger,
+        watch,
         driver,
     })
 }

@@ -1,6 +1,7 @@
 //! One request and its answer on one connection.
 
 use bytes::{Bytes, BytesMut};
+use countersign_framing::http1::{Kind, Reason};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
@@ -45,10 +46,11 @@ pub(super) async fn exchange(
     room: &Room,
 ) -> (Result<Answer, SendError>, Option<Connected>) {
     let mark = connection.ledger.mark();
+    connection.watch.ask(&outgoing.method);
     let sending = connection.sender.try_send_request(outgoing.request());
     let ended = match timeout_at(outgoing.deadline, sending).await {
         Ok(Ok(response)) => match read_answer(response, outgoing, room).await {
-            Ok(answer) => return (Ok(answer), Some(connection)),
+            Ok(answer) => return (Ok(answer), usable(connection)),
             Err(error) => Ended::InAnswer(error),
         },
         Ok(Err(mut error)) => Ended::BeforeAnswer {
@@ -57,8 +59,17 @@ pub(super) async fn exchange(
         },
         Err(_) => Ended::TooLate,
     };
-    let sent = connection.stop().await.has_sent_since(mark);
-    (Err(ended.judge(sent)), None)
+    let (ledger, watch) = connection.stop().await;
+    let sent = ledger.has_sent_since(mark);
+    (Err(ended.judge(sent, watch.refused())), None)
+}
+
+/// The connection, if the backend has said nothing but its answer: what it says unasked would be taken for the next one.
+fn usable(connection: Connected) -> Option<Connected> {
+    if let Some(reason) = connection.watch.refused() {
+        tracing::warn!(%reason, "a backend sent more than its answer; the connection is not used again");
+    }
+    connection.watch.is_at_rest().then_some(connection)
 }
 
 /// How an exchange that failed has ended.
@@ -76,14 +87,19 @@ enum Ended {
 }
 
 impl Ended {
-    fn judge(self, sent: bool) -> SendError {
-        match self {
-            Self::InAnswer(error) => error,
-            Self::TooLate => SendError::Timeout { sent },
-            Self::BeforeAnswer { handed_back, cause } if handed_back || !sent => {
+    fn judge(self, sent: bool, refused: Option<Reason>) -> SendError {
+        match (self, refused) {
+            (Self::BeforeAnswer { handed_back, cause }, _) if handed_back || !sent => {
                 SendError::Unsent(describe(&cause))
             }
-            Self::BeforeAnswer { cause, .. } => name(&cause),
+            // Its status was read and its body is longer than may be; how that ends makes no difference.
+            (Self::InAnswer(error @ SendError::TooLarge { .. }), _) => error,
+            (Self::TooLate, _) if !sent => SendError::Timeout { sent },
+            (_, Some(reason)) if reason.kind() == Kind::HeadersTooLarge => SendError::HeadersTooLarge,
+            (_, Some(reason)) => SendError::Garbage(reason.to_string()),
+            (Self::InAnswer(error), None) => error,
+            (Self::TooLate, None) => SendError::Timeout { sent },
+            (Self::BeforeAnswer { cause, .. }, None) => name(&cause),
         }
     }
 }

@@ -4,6 +4,8 @@
 //! Requests go by HTTP/1.1 (RFC 9112) over pooled TLS 1.3 connections, mutually authenticated where configured; the
 //! backend's certificate and name are verified against the upstream's own authorities (TLS-11).
 //!
+//! What comes back is framed as strictly as what clients send.
+//!
 //! It must never send anything but a [`Sendable`], never send a request again of which a byte may have left, never fall
 //! back to plain text or to other authorities, and never pass on what a backend may not say to a browser on our origin.
 
@@ -19,6 +21,7 @@ mod ledger;
 mod pool;
 mod room;
 mod send;
+mod watched;
 
 pub use cluster::{ClientIdentity, ClusterError, Clusters, UpstreamLimits, UpstreamSettings};
 pub use headers::remove_hop_by_hop;

@@ -79,8 +79,9 @@ pub(super) async fn read_request<S: AsyncRead + Unpin>(stream: &mut S) -> Option
     Some(head + std::str::from_utf8(&body).unwrap())
 }
 
-/// A request to the upstream `bank`.
+/// A request to an upstream, to `bank` unless the test says another.
 pub(super) struct Payment {
+    pub(super) upstream: &'static str,
     pub(super) request: Request<Bytes>,
     pub(super) deadline: Duration,
     pub(super) answer_limit: usize,
@@ -90,6 +91,7 @@ pub(super) struct Payment {
 impl Default for Payment {
     fn default() -> Self {
         Self {
+            upstream: "bank",
             request: Request::post("/payments")
                 .body(Bytes::from_static(b"{}"))
                 .unwrap(),
@@ -102,7 +104,7 @@ impl Default for Payment {
 
 impl Sendable for Payment {
     fn upstream(&self) -> &str {
-        "bank"
+        self.upstream
     }
     fn deadline(&self) -> Duration {
         self.deadline

@@ -1,5 +1,6 @@
 //! The transport on real sockets: doors towards clients, upstreams towards backends, and how a gateway ends.
 
+mod answers;
 mod backend;
 mod certificates;
 mod client;

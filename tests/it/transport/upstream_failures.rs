@@ -138,11 +138,18 @@ async fn a_request_that_waits_for_room_until_its_deadline_was_not_sent() {
 
 #[tokio::test]
 async fn an_answer_that_is_too_large_is_known_by_its_digest() {
-    for head in ["content-length: 2000\r\n\r\n", "connection: close\r\n\r\n"] {
-        let backend = Backend::start(move |mut socket| async move {
-            read_request(&mut socket).await.unwrap();
-            let answer = format!("HTTP/1.1 201 Created\r\n{head}{}", "a".repeat(2000));
-            socket.write_all(answer.as_bytes()).await.unwrap();
+    let body = "a".repeat(2000);
+    for framed in [
+        format!("content-length: 2000\r\n\r\n{body}"),
+        format!("transfer-encoding: chunked\r\n\r\n7d0\r\n{body}\r\n0\r\n\r\n"),
+    ] {
+        let answer = format!("HTTP/1.1 201 Created\r\n{framed}");
+        let backend = Backend::start(move |mut socket| {
+            let answer = answer.clone();
+            async move {
+                read_request(&mut socket).await.unwrap();
+                socket.write_all(answer.as_bytes()).await.unwrap();
+            }
         })
         .await;
         let error = pay(&backend.url).await.unwrap_err();
