@@ -1,5 +1,6 @@
 //! What somebody tries who wants to get past the gate: each test is an attack, told from the attacker's side.
 
+mod answers;
 mod body;
 mod counters;
 mod frames;
