@@ -1,0 +1,33 @@
+//! Measures Countersign on the machine at hand (design 14): what `make bench` runs, and what its programs share.
+//!
+//! * `machine` describes it, pins processes to cores and says how much of the time belonged to somebody else;
+//! * `home` makes a gateway's folder with customers, `gateway` and `origin` run a release build in front of a plain backend;
+//! * `callers` are logged in by the reference client; `request` signs every request afresh; `load` sends them, in a closed
+//!   loop or at a rate, and counts latencies from the moment a request was due;
+//! * `growth` lets a log grow by the product's own store and sequencer, `ceiling` measures what the disk allows;
+//! * `payments`, `tree` and `restart` are the measurements; `document` writes their tables and plots into the docs.
+//!
+//! It must never measure with anything of the gateway switched off, print a ratio of figures that were not taken in turns,
+//! or leave a process behind.
+
+pub mod callers;
+pub mod ceiling;
+pub mod document;
+pub mod gateway;
+pub mod growth;
+pub mod histogram;
+pub mod home;
+pub mod load;
+pub mod machine;
+pub mod origin;
+pub mod payments;
+pub mod plot;
+pub mod process;
+pub mod request;
+pub mod restart;
+pub mod statistics;
+pub mod tree;
+pub mod wire;
+
+/// What a measurement comes to; an error ends it and says why.
+pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
