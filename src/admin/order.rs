@@ -3,10 +3,11 @@
 use axum::extract::{FromRequest, Request};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Limited};
 use serde::de::DeserializeOwned;
 
 use super::guard::Refused;
+use crate::answer::Unread;
 use crate::base::limits::ADMIN_BODY_BYTES;
 use crate::base::{Code, Fault};
 
@@ -32,10 +33,11 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Order<T> {
 }
 
 fn unreadable(error: &(dyn std::error::Error + 'static)) -> Fault {
-    if error.is::<LengthLimitError>() {
-        Fault::new(Code::BodyTooLarge).detail(format!("Send at most {ADMIN_BODY_BYTES} bytes."))
-    } else {
-        Fault::new(Code::RequestMalformed).cause(error)
+    match Unread::of(error) {
+        Unread::TooLarge => {
+            Fault::new(Code::BodyTooLarge).detail(format!("Send at most {ADMIN_BODY_BYTES} bytes."))
+        }
+        other => other.fault().cause(error),
     }
 }
 

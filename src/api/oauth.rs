@@ -9,11 +9,11 @@ use axum::extract::{Request as HttpRequest, State};
 use axum::routing::{get, post};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response, StatusCode};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Limited};
 use serde_json::Value;
 
 use super::published_keys;
-use crate::answer::{Body, OauthError, add_dpop_nonce, oauth_answer, oauth_error, published};
+use crate::answer::{Body, OauthError, Unread, add_dpop_nonce, oauth_answer, oauth_error, published};
 use crate::base::{Connection, limits};
 use crate::keys::Purpose;
 use crate::oauth::metadata::metadata;
@@ -178,7 +178,10 @@ impl Form {
             error
         })?;
         let bytes = Limited::new(body, limits::OAUTH_FORM_BYTES).collect().await;
-        let bytes = zeroize::Zeroizing::new(bytes.map_err(|error| unread(&*error))?.to_bytes().to_vec());
+        let bytes = bytes
+            .map_err(|error| Unread::of(&*error).oauth_error())?
+            .to_bytes();
+        let bytes = zeroize::Zeroizing::new(bytes.to_vec());
         let text = std::str::from_utf8(&bytes).unwrap_or("%");
         let parameters =
             Parameters::parse(text).map_err(|error| OauthError::invalid_request(error.to_string()))?;
@@ -213,11 +216,4 @@ fn is_form(headers: &HeaderMap) -> bool {
         .trim()
         .eq_ignore_ascii_case("application/x-www-form-urlencoded")
         && matches!(parameters.as_str(), "" | "charset=utf-8" | "charset=\"utf-8\"")
-}
-
-fn unread(error: &(dyn std::error::Error + Send + Sync + 'static)) -> OauthError {
-    if error.is::<LengthLimitError>() {
-        return OauthError::invalid_request("the body is too large").status(StatusCode::PAYLOAD_TOO_LARGE);
-    }
-    OauthError::invalid_request("the body could not be read")
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::quantity::duration_within;
+use super::quantity::{duration_within, size_within};
 use super::section::Section;
 use super::shape::{Key, Kind, Shape};
 use super::value::{self, Network};
@@ -12,18 +12,42 @@ use super::value::{self, Network};
 pub struct Defense {
     /// Networks that bans and source rate limits, once there are any, leave alone.
     pub trusted_sources: Vec<Network>,
-    /// Connections open at once.
+    /// Connections open at once at the public listener, and as many at its twin. The admin and the operations listener
+    /// have their own.
     pub connections: usize,
+    /// Connections of one source open at once at one of them. An IPv6 network of 64 bits is one source.
+    pub connections_per_source: usize,
+    /// Bytes of request bodies in memory at once; one source gets [`SOURCE_PART`] of them.
+    pub buffered_bytes: u64,
     /// Longest TLS handshake.
     pub handshake_timeout: Duration,
-    /// Longest wait for a complete request head; an HTTP/1.1 connection waits no longer for its next one.
+    /// Longest time from the first byte of a request head to its last.
     pub header_timeout: Duration,
     /// Longest wait for a complete request body.
     pub body_timeout: Duration,
+    /// Longest time a client may take nothing, or next to nothing, of its answer.
+    pub answer_timeout: Duration,
     /// Longest time a connection stays open without a request.
     pub idle_timeout: Duration,
     /// How long open requests may take to finish when the gateway stops.
     pub drain: Duration,
+}
+
+/// One source gets this part of the bytes for bodies: with a quarter each it takes four that work together to fill them, and
+/// a source that many share (a company, a mobile network) still gets far.
+pub const SOURCE_PART: u64 = 4;
+
+/// Less would not hold one body of the authorization server for each of a few callers.
+const BUFFERED_LEAST: u64 = 1 << 20;
+/// More than the memory of most machines.
+const BUFFERED_MOST: u64 = 64 << 30;
+
+impl Defense {
+    /// The largest body that one source can have read.
+    #[must_use]
+    pub const fn largest_body(&self) -> u64 {
+        self.buffered_bytes / SOURCE_PART
+    }
 }
 
 pub(super) const SHAPE: Shape = Shape {
@@ -44,7 +68,22 @@ pub(super) const SHAPE: Shape = Shape {
                 most: 1_000_000,
             },
             "20000",
-            "Connections open at once.",
+            "Connections open at once at the public listener, and as many at its twin.",
+        ),
+        Key::with_default(
+            "connections_per_source",
+            Kind::Integer {
+                least: 1,
+                most: 1_000_000,
+            },
+            "512",
+            "Connections of one source open at once at one listener; an IPv6 network of 64 bits is one source.",
+        ),
+        Key::with_default(
+            "buffered_bytes",
+            Kind::Size,
+            "\"32MiB\"",
+            "Request bodies in memory at once, of which one source gets a quarter; 1MiB to 64GiB.",
         ),
         Key::with_default(
             "handshake_timeout",
@@ -56,13 +95,19 @@ pub(super) const SHAPE: Shape = Shape {
             "header_timeout",
             Kind::Duration,
             "\"10s\"",
-            "Longest wait for a complete request head, also for the next one of an HTTP/1.1 connection; 100ms to 1m.",
+            "Longest time from the first byte of a request head to its last; 100ms to 1m.",
         ),
         Key::with_default(
             "body_timeout",
             Kind::Duration,
             "\"30s\"",
             "Longest wait for a complete request body; 100ms to 10m.",
+        ),
+        Key::with_default(
+            "answer_timeout",
+            Kind::Duration,
+            "\"30s\"",
+            "Longest time a client may take to read 64 KiB of its answer; 100ms to 10m.",
         ),
         Key::with_default(
             "idle_timeout",
@@ -94,17 +139,23 @@ pub(super) fn read(section: &Section<'_>) -> Option<Defense> {
 
     let trusted_sources = section.list("trusted_sources", value::network);
     let connections = count("connections", 1, 1_000_000);
+    let connections_per_source = count("connections_per_source", 1, 1_000_000);
+    let buffered_bytes = section.value("buffered_bytes", size_within(BUFFERED_LEAST, BUFFERED_MOST));
     let handshake_timeout = time("handshake_timeout", 100, MINUTE_MS);
     let header_timeout = time("header_timeout", 100, MINUTE_MS);
     let body_timeout = time("body_timeout", 100, 10 * MINUTE_MS);
+    let answer_timeout = time("answer_timeout", 100, 10 * MINUTE_MS);
     let idle_timeout = time("idle_timeout", SECOND_MS, HOUR_MS);
     let drain = time("drain", SECOND_MS, 10 * MINUTE_MS);
     Some(Defense {
         trusted_sources: trusted_sources?,
         connections: usize::try_from(connections?).ok()?,
+        connections_per_source: usize::try_from(connections_per_source?).ok()?,
+        buffered_bytes: buffered_bytes?,
         handshake_timeout: handshake_timeout?,
         header_timeout: header_timeout?,
         body_timeout: body_timeout?,
+        answer_timeout: answer_timeout?,
         idle_timeout: idle_timeout?,
         drain: drain?,
     })

@@ -226,7 +226,8 @@ fn read(root: &Section<'_>, source: &Path) -> Option<Config> {
     let log = root.section("log").map(|section| log::read(&section));
     let upstreams = read_upstreams(root);
     let host = server.as_ref().map(|server| server.public_url.authority());
-    let routes = read_routes(root, host, upstreams.as_deref());
+    let largest_body = defense.as_ref().map(defense::Defense::largest_body);
+    let routes = read_routes(root, host, upstreams.as_deref(), largest_body);
     if let (Some(host), Some(auth), Some(routes)) = (host, &auth, &routes) {
         check_auth_host(root, auth.host.as_deref().unwrap_or(host), routes);
     }
@@ -270,7 +271,12 @@ fn read_upstreams(root: &Section<'_>) -> Option<Vec<Upstream>> {
 
 /// Reads the routes. Their upstreams are looked up only when all upstreams could be read, so that a fault in one is not
 /// told a second time at each of its routes.
-fn read_routes(root: &Section<'_>, host: Option<&str>, upstreams: Option<&[Upstream]>) -> Option<Routes> {
+fn read_routes(
+    root: &Section<'_>,
+    host: Option<&str>,
+    upstreams: Option<&[Upstream]>,
+    largest_body: Option<u64>,
+) -> Option<Routes> {
     let read: Vec<(Section<'_>, Option<Route>)> = root
         .sections("route")?
         .into_iter()
@@ -283,6 +289,9 @@ fn read_routes(root: &Section<'_>, host: Option<&str>, upstreams: Option<&[Upstr
     for (section, route) in &read {
         if let (Some(route), Some(upstreams)) = (route, upstreams) {
             check_upstream(section, &route.upstream, upstreams);
+        }
+        if let (Some(route), Some(largest)) = (route, largest_body) {
+            check_body_limit(section, route.body_limit, largest);
         }
     }
     let routes = read
@@ -307,6 +316,16 @@ fn check_upstream(section: &Section<'_>, name: &str, upstreams: &[Upstream]) {
         format!("known: {known}")
     };
     section.fault("upstream", format!("there is no upstream {name}"), remedy);
+}
+
+/// A body that one source has no room for is refused each time, however often it is sent.
+fn check_body_limit(section: &Section<'_>, limit: u64, largest: u64) {
+    if limit > largest {
+        let problem =
+            format!("no body larger than {largest} bytes is ever read: one source has no room for it");
+        let remedy = "lower it, or set [defense] buffered_bytes to four times the largest body_limit";
+        section.fault("body_limit", problem, remedy);
+    }
 }
 
 /// A backend's page must never share an origin with the pages on which customers enter their credentials.

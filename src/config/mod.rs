@@ -48,7 +48,7 @@ mod value;
 pub use admin::Admin;
 pub use auth::Auth;
 pub use charter::Charter;
-pub use defense::Defense;
+pub use defense::{Defense, SOURCE_PART};
 pub use dpop::{Dpop, DpopNonce};
 pub use fault::{Fault, Faults, Position, Warning};
 pub use identity::{Identity, Password};
@@ -73,7 +73,7 @@ pub use tls::{Certificate, Tls, TlsVersion};
 pub use transaction::{JsonPointer, Transaction};
 pub use trust_anchors::TrustAnchors;
 pub use upstream::{ClientEvidence, ClientIdentity, Upstream, UpstreamUrl};
-pub use value::Network;
+pub use value::{Network, NoNetwork};
 
 #[cfg(test)]
 mod tests;

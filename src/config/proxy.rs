@@ -4,7 +4,7 @@ use super::section::Section;
 use super::shape::{Key, Kind, Shape};
 use super::value::{self, Network};
 
-/// Proxies in front of the gateway.
+/// Proxies in front of the gateway: of its public door, its twin and its admin listener; the operations listener has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proxy {
     /// Networks the header is required from; it is refused from all others.
@@ -19,15 +19,13 @@ pub(super) const SHAPE: Shape = Shape {
         "trusted",
         Kind::List(&Kind::Text),
         "[]",
-        "Networks that must send a PROXY v2 header.",
+        "Networks whose connections must begin with a PROXY header of version 2; from all others it is refused.",
     )],
     sections: &[],
 };
 
 pub(super) fn read(section: &Section<'_>) -> Option<Proxy> {
-    let trusted = section.list("trusted", value::network)?;
-    if !trusted.is_empty() {
-        section.refuse_unsupported("trusted", "the PROXY protocol");
-    }
-    Some(Proxy { trusted })
+    Some(Proxy {
+        trusted: section.list("trusted", value::network)?,
+    })
 }

@@ -33,6 +33,7 @@ impl Config {
             ("admin.client_ca", self.admin.client_ca != new.admin.client_ca),
             ("dpop.nonce", self.dpop != new.dpop),
             ("identity", self.identity != new.identity),
+            ("proxy.trusted", self.proxy != new.proxy),
             ("defense", self.defense != new.defense),
             ("log.anchor", self.log != new.log),
             ("telemetry.level", self.telemetry.level != new.telemetry.level),

@@ -177,34 +177,42 @@ fn same_prefix(own: u128, other: u128, width: u32, prefix: u8) -> bool {
     own.checked_shr(ignored).unwrap_or(0) == other.checked_shr(ignored).unwrap_or(0)
 }
 
+/// A text that is no network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("write an address, or a network such as \"10.0.0.0/8\" with the host bits zero")]
+pub struct NoNetwork;
+
+impl std::str::FromStr for Network {
+    type Err = NoNetwork;
+
+    fn from_str(text: &str) -> Result<Self, NoNetwork> {
+        let (address, prefix) = text
+            .split_once('/')
+            .map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+        let address: IpAddr = address.parse().map_err(|_| NoNetwork)?;
+        let width = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = match prefix {
+            None => width,
+            Some(prefix) => digits(prefix)
+                .filter(|prefix| *prefix <= width)
+                .ok_or(NoNetwork)?,
+        };
+        let bits = match address {
+            IpAddr::V4(v4) => u128::from(v4.to_bits()) << 96,
+            IpAddr::V6(v6) => v6.to_bits(),
+        };
+        // Host bits that are set mean that the writer had something else in mind.
+        if bits.checked_shl(prefix.into()).unwrap_or(0) != 0 {
+            return Err(NoNetwork);
+        }
+        Ok(Self { address, prefix })
+    }
+}
+
 /// A network, such as `10.0.0.0/8` or `::1`.
 pub(super) fn network(value: &Value<'_>) -> Parsed<Network> {
-    let text = value.text()?;
-    let complaint = || {
-        let problem = format!("{} is no network", value.quoted());
-        Complaint::new(
-            problem,
-            "write an address, or a network such as \"10.0.0.0/8\" with the host bits zero",
-        )
-    };
-    let (address, prefix) = text
-        .split_once('/')
-        .map_or((text, None), |(address, prefix)| (address, Some(prefix)));
-    let address: IpAddr = address.parse().map_err(|_| complaint())?;
-    let width = if address.is_ipv4() { 32 } else { 128 };
-    let prefix = match prefix {
-        None => width,
-        Some(prefix) => digits(prefix)
-            .filter(|prefix| *prefix <= width)
-            .ok_or_else(complaint)?,
-    };
-    let bits = match address {
-        IpAddr::V4(v4) => u128::from(v4.to_bits()) << 96,
-        IpAddr::V6(v6) => v6.to_bits(),
-    };
-    // Host bits that are set mean that the writer had something else in mind.
-    if bits.checked_shl(prefix.into()).unwrap_or(0) != 0 {
-        return Err(complaint());
-    }
-    Ok(Network { address, prefix })
+    value
+        .text()?
+        .parse()
+        .map_err(|no: NoNetwork| Complaint::new(format!("{} is no network", value.quoted()), no.to_string()))
 }

@@ -2,33 +2,37 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::service::service_fn;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
+use super::buffered::Budget;
 use super::drain::Drain;
 use super::exchange::{Exchanges, Serve};
+use super::greet::Arrival;
+use super::handshake::Turns;
 use super::http::{Guarding, Limits, Protocol, converse};
 use super::idle::Activity;
 use super::listener::Listener;
+use super::patience::{Cut, Patient};
+use super::places::{Full, Place, Places};
 use super::refusals::CountRefusals;
 use super::report::Report;
+use super::rooms::Rooms;
 use crate::answer::Body;
-use crate::base::{ClientCertificate, Clock, Connection, Door, Entropy};
+use crate::base::{ClientCertificate, Clock, Code, Connection, Door, Entropy};
 use crate::telemetry::{Metrics, names};
 
 /// How long to wait when the operating system has no file descriptor left for a connection.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
-/// What all doors of a gateway share.
+/// What all doors of a gateway share, and what each has for itself so that no other can take it.
 pub struct Edge {
     pub(super) limits: Limits,
     pub(super) drain: Drain,
@@ -37,8 +41,8 @@ pub struct Edge {
     pub(super) metrics: Metrics,
     /// Refusals that no gate sees.
     pub(super) refusals: Arc<dyn CountRefusals>,
-    /// One permit an open connection.
-    room: Arc<Semaphore>,
+    rooms: Rooms,
+    pub(super) turns: Turns,
 }
 
 impl std::fmt::Debug for Edge {
@@ -75,7 +79,7 @@ impl std::fmt::Debug for OpenDoor {
 enum Treatment {
     Gate {
         door: Door,
-        tls: TlsAcceptor,
+        tls: Arc<ServerConfig>,
         serve: Arc<dyn Serve>,
     },
     Operations(axum::Router),
@@ -92,15 +96,15 @@ impl Edge {
         metrics: Metrics,
         refusals: Arc<dyn CountRefusals>,
     ) -> Arc<Self> {
-        let room = Arc::new(Semaphore::new(limits.connections));
         Arc::new(Self {
+            rooms: Rooms::new(&limits),
+            turns: Turns::new(),
             limits,
             drain,
             clock,
             entropy,
             metrics,
             refusals,
-            room,
         })
     }
 
@@ -130,7 +134,7 @@ impl Edge {
     pub fn open(self: &Arc<Self>, door: OpenDoor) -> io::Result<()> {
         let treatment = Treatment::Gate {
             door: door.door,
-            tls: TlsAcceptor::from(door.tls),
+            tls: door.tls,
             serve: door.serve,
         };
         self.accept_all(door.listener, &treatment)
@@ -148,7 +152,7 @@ impl Edge {
         for socket in listener.into_sockets()? {
             let (edge, treatment) = (Arc::clone(self), treatment.clone());
             self.drain
-                .spawn(async move { edge.accept(socket, treatment).await });
+                .spawn_connection(async move { edge.accept(socket, treatment).await });
         }
         Ok(())
     }
@@ -175,9 +179,15 @@ impl Edge {
     /// Starts a connection's task, or closes it at once when there is no room.
     fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, treatment: &Treatment) {
         let door = treatment.label();
-        let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else {
-            self.metrics.count(&names::CONNECTIONS_REFUSED, [door.into()]);
-            return;
+        let from_proxy = self.is_proxy(peer.ip(), treatment);
+        let entered = self.places(treatment).enter();
+        // Who sends through a proxy is not known yet; the proxy itself has no share.
+        let place = match entered {
+            Ok(place) if from_proxy => place,
+            entered => match self.settle(entered, peer.ip(), door) {
+                Some(place) => place,
+                None => return,
+            },
         };
         // Answers are written whole; waiting to fill a segment only delays them.
         if let Err(error) = stream.set_nodelay(true) {
@@ -186,26 +196,104 @@ impl Edge {
         }
         let (edge, treatment) = (Arc::clone(self), treatment.clone());
         let held = self.metrics.hold(&names::CONNECTIONS, [door.into()]);
-        self.drain.spawn(async move {
-            edge.connection(stream, peer, treatment, permit).await;
+        self.drain.spawn_connection(async move {
+            match treatment {
+                Treatment::Operations(router) => edge.operations(stream, router).await,
+                Treatment::Gate { door, tls, serve } => {
+                    let arrival = Arrival {
+                        stream,
+                        peer,
+                        place,
+                        from_proxy,
+                    };
+                    if let Some((stream, peer, place)) = edge.greet(arrival, door, tls).await {
+                        edge.gate(stream, peer, door, serve, &place).await;
+                    }
+                }
+            }
             drop(held);
         });
     }
 
-    async fn connection(
-        self: Arc<Self>,
-        stream: TcpStream,
+    /// The place of a connection that comes from `source`, whatever stands between.
+    pub(super) fn settle(
+        &self,
+        place: Result<Place, Full>,
+        source: IpAddr,
+        door: &'static str,
+    ) -> Option<Place> {
+        match place.and_then(|place| place.of(source)) {
+            Ok(place) => Some(place),
+            Err(full) => {
+                self.refuse(source, door, full.reason(), full.code());
+                None
+            }
+        }
+    }
+
+    /// Closes a connection that has not come to TLS.
+    pub(super) fn refuse(&self, source: IpAddr, door: &'static str, reason: &'static str, code: Code) {
+        tracing::debug!(%source, door, reason, "a connection was refused");
+        self.metrics
+            .count(&names::CONNECTIONS_REFUSED, [door.into(), reason.into()]);
+        self.refusals.count(source, code, self.clock.now());
+    }
+
+    /// The operations listener has no proxies: what reads metrics and health stands beside the gateway.
+    fn is_proxy(&self, peer: IpAddr, treatment: &Treatment) -> bool {
+        matches!(treatment, Treatment::Gate { .. })
+            && self.limits.proxies.iter().any(|network| network.contains(peer))
+    }
+
+    const fn places(&self, treatment: &Treatment) -> &Arc<Places> {
+        match treatment {
+            Treatment::Operations(_) => &self.rooms.operations,
+            Treatment::Gate { door, .. } => self.rooms.places(*door),
+        }
+    }
+
+    /// The budget of bodies of a door.
+    pub(super) const fn budget(&self, door: Door) -> &Arc<Budget> {
+        self.rooms.bodies(door)
+    }
+
+    /// HTTP, until the connection ends.
+    async fn gate(
+        self: &Arc<Self>,
+        stream: TlsStream<TcpStream>,
         peer: SocketAddr,
-        treatment: Treatment,
-        _permit: OwnedSemaphorePermit,
+        door: Door,
+        serve: Arc<dyn Serve>,
+        place: &Place,
     ) {
-        let outcome = match treatment {
-            Treatment::Operations(router) => self.operations(stream, router).await,
-            Treatment::Gate { door, tls, serve } => {
-                let Some(stream) = self.shake_hands(stream, peer, door, &tls).await else {
-                    return;
-                };
-                self.gate(stream, peer, door, serve).await
+        let protocol = Protocol::negotiated(stream.get_ref().1.alpn_protocol());
+        let facts = facts(door, peer, stream.get_ref().1);
+        let exchanges = Arc::new(Exchanges::new(Arc::clone(self), facts, serve, place.share()));
+        let finding = exchanges.finding();
+        let activity = Activity::new();
+        let watched = activity.clone();
+        let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
+            let (exchanges, running) = (Arc::clone(&exchanges), watched.begin());
+            async move {
+                let version = request.version();
+                let mut answer = exchanges.answer(request).await;
+                exchanges.say_goodbye(version, answer.headers_mut());
+                drop(running);
+                Ok::<_, Infallible>(answer)
+            }
+        });
+        let (limits, drain) = (&self.limits, &self.drain);
+        let outcome = match protocol {
+            Protocol::Http1 => {
+                let io = Patient::new(stream, limits.head, limits.answer, activity.clone());
+                let cut = io.cut();
+                let outcome = converse(io, Guarding::Http1(finding), service, limits, drain, &activity).await;
+                self.tell(&cut, peer, door);
+                outcome
+            }
+            Protocol::Http2 => {
+                let report = Report::new(Arc::clone(self), peer);
+                converse(stream, Guarding::Http2(report), service, limits, drain, &activity).await
             }
         };
         if let Err(error) = outcome {
@@ -213,59 +301,18 @@ impl Edge {
         }
     }
 
-    /// The TLS handshake, within its deadline; a gateway that goes away does not wait for it.
-    async fn shake_hands(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        door: Door,
-        tls: &TlsAcceptor,
-    ) -> Option<TlsStream<TcpStream>> {
-        let handshake = tokio::time::timeout(self.limits.handshake, tls.accept(stream));
-        let outcome = tokio::select! {
-            outcome = handshake => outcome,
-            () = self.drain.begun() => return None,
-        };
-        let (cause, text) = match outcome {
-            Ok(Ok(stream)) => return Some(stream),
-            Ok(Err(error)) => (handshake_cause(&error), error.to_string()),
-            Err(_) => ("deadline", "the handshake took too long".to_owned()),
-        };
-        tracing::debug!(%peer, ?door, cause, text, "a TLS handshake failed");
-        self.metrics
-            .count(&names::HANDSHAKES_FAILED, [label(door).into(), cause.into()]);
-        None
+    /// Counts a connection that was cut.
+    fn tell(&self, cut: &Cut, peer: SocketAddr, door: Door) {
+        let Some(reason) = cut.reason() else { return };
+        let labels = [label(door).into(), reason.into()];
+        self.metrics.count(&names::CONNECTIONS_CUT, labels);
+        if let Some(code) = cut.code() {
+            self.refusals.count(peer.ip(), code, self.clock.now());
+        }
+        tracing::debug!(%peer, reason, "a connection was cut");
     }
 
-    async fn gate(
-        self: &Arc<Self>,
-        stream: TlsStream<TcpStream>,
-        peer: SocketAddr,
-        door: Door,
-        serve: Arc<dyn Serve>,
-    ) -> hyper::Result<()> {
-        let protocol = Protocol::negotiated(stream.get_ref().1.alpn_protocol());
-        let facts = facts(door, peer, stream.get_ref().1);
-        let exchanges = Arc::new(Exchanges::new(Arc::clone(self), facts, serve));
-        let guarding = match protocol {
-            Protocol::Http1 => Guarding::Http1(exchanges.finding()),
-            Protocol::Http2 => Guarding::Http2(Report::new(Arc::clone(self), peer)),
-        };
-        let activity = Activity::new();
-        let watched = activity.clone();
-        let service = service_fn(move |request| {
-            let (exchanges, running) = (Arc::clone(&exchanges), watched.begin());
-            async move {
-                let answer = exchanges.answer(request).await;
-                drop(running);
-                Ok::<_, Infallible>(answer)
-            }
-        });
-        let (limits, drain) = (&self.limits, &self.drain);
-        converse(stream, guarding, service, limits, drain, &activity).await
-    }
-
-    async fn operations(&self, stream: TcpStream, router: axum::Router) -> hyper::Result<()> {
+    async fn operations(&self, stream: TcpStream, router: axum::Router) {
         let activity = Activity::new();
         let watched = activity.clone();
         let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
@@ -276,15 +323,12 @@ impl Edge {
                 answer
             }
         });
-        converse(
-            stream,
-            Guarding::Unguarded,
-            service,
-            &self.limits,
-            &self.drain,
-            &activity,
-        )
-        .await
+        let (limits, drain) = (&self.limits, &self.drain);
+        let io = Patient::new(stream, limits.head, limits.answer, activity.clone());
+        let outcome = converse(io, Guarding::Unguarded, service, limits, drain, &activity);
+        if let Err(error) = outcome.await {
+            tracing::debug!(%error, "a connection to the operations listener ended early");
+        }
     }
 }
 
@@ -297,7 +341,7 @@ impl Treatment {
     }
 }
 
-const fn label(door: Door) -> &'static str {
+pub(super) const fn label(door: Door) -> &'static str {
     match door {
         Door::Public => "public",
         Door::MutualTls => "mutual-tls",
@@ -311,23 +355,6 @@ fn is_of_one_connection(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
     )
-}
-
-/// The cause of a failed handshake, as one of a few words.
-fn handshake_cause(error: &io::Error) -> &'static str {
-    let inner = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match inner {
-        None => "connection",
-        Some(rustls::Error::NoCertificatesPresented | rustls::Error::InvalidCertificate(_)) => {
-            "client-certificate"
-        }
-        Some(rustls::Error::PeerIncompatible(_) | rustls::Error::NoApplicationProtocol) => "incompatible",
-        Some(rustls::Error::AlertReceived(_)) => "alert",
-        Some(rustls::Error::General(_)) => "name-unknown",
-        Some(_) => "malformed",
-    }
 }
 
 fn facts(door: Door, peer: SocketAddr, tls: &rustls::ServerConnection) -> Connection {

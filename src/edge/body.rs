@@ -1,8 +1,10 @@
-//! The body of a request, which must be whole within its time: a peer that sends it drop by drop holds memory and a place.
+//! The body of a request, which must be whole within its time and fit into the memory that is kept for bodies: a peer that
+//! sends it drop by drop holds memory and a place.
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,11 +12,16 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Sleep;
 
-/// A body with a deadline; after it, reading fails with [`io::ErrorKind::TimedOut`].
+use super::buffered::Reservation;
+
+/// A body with a deadline; after it, reading fails with [`io::ErrorKind::TimedOut`]. Where there is no room for what has
+/// come, it fails with [`crate::answer::NoRoom`].
 pub(super) struct Timed<B = Incoming> {
     inner: B,
     /// Absent where nothing is left to wait for.
     deadline: Option<Pin<Box<Sleep>>>,
+    /// What pays for its bytes; its owner keeps it until nobody needs them any more.
+    room: Option<Arc<Reservation>>,
 }
 
 impl<B: Body> Timed<B> {
@@ -24,7 +31,14 @@ impl<B: Body> Timed<B> {
         Self {
             inner: body,
             deadline: waits.then(|| Box::pin(tokio::time::sleep(longest))),
+            room: None,
         }
+    }
+
+    /// The same body, paid for by `room`.
+    pub(super) fn within(mut self, room: Arc<Reservation>) -> Self {
+        self.room = Some(room);
+        self
     }
 }
 
@@ -47,9 +61,14 @@ where
         {
             return Poll::Ready(Some(Err(too_slow())));
         }
-        Pin::new(&mut this.inner)
-            .poll_frame(context)
-            .map(|frame| frame.map(|frame| frame.map_err(Into::into)))
+        let frame = ready!(Pin::new(&mut this.inner).poll_frame(context));
+        Poll::Ready(frame.map(|frame| {
+            let frame = frame.map_err(Into::into)?;
+            if let (Some(room), Some(data)) = (&this.room, frame.data_ref()) {
+                room.grow(data.len() as u64)?;
+            }
+            Ok(frame)
+        }))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -69,7 +88,9 @@ fn too_slow() -> Box<dyn std::error::Error + Send + Sync> {
 mod tests {
     use http_body_util::{BodyExt as _, Full};
 
+    use super::super::buffered::Budget;
     use super::*;
+    use crate::answer::NoRoom;
 
     /// Bytes that are always ready and never end.
     struct Trickle;
@@ -119,6 +140,23 @@ mod tests {
             }
         };
         assert!(is_late(&*error));
+    }
+
+    #[tokio::test]
+    async fn a_body_for_which_there_is_no_room_fails_and_its_bytes_are_paid_for_until_the_request_is_done() {
+        let (budget, share) = (Budget::new(4 * 64 * 1024), Arc::default());
+        let read = async |bytes: usize| {
+            let room = budget.reserve(&share);
+            let body = Full::new(Bytes::from(vec![b'x'; bytes]));
+            let body = Timed::new(body, Duration::from_secs(60)).within(Arc::clone(&room));
+            body.collect().await.map(|body| (body.to_bytes(), room))
+        };
+        let (_, held) = read(48 * 1024).await.unwrap();
+        let error = read(48 * 1024).await.unwrap_err();
+        assert!(error.is::<NoRoom>(), "{error}");
+        read(16 * 1024).await.unwrap();
+        drop(held);
+        read(48 * 1024).await.unwrap();
     }
 
     #[tokio::test]

@@ -4,15 +4,17 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use http::header::{HeaderName, SERVER};
-use http::{Request, Response, StatusCode, Version};
-use hyper::body::Incoming;
+use http::header::{CONNECTION, HeaderName, SERVER};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
+use hyper::body::{Body as _, Incoming};
 use tokio::sync::Semaphore;
 
 use super::accept::Edge;
 use super::body::Timed;
+use super::buffered::{Budget, Reservation};
 use super::framing::{self, Finding};
 use super::head;
+use super::places::Share;
 use crate::answer::{self, Body};
 use crate::base::{Connection, RequestId};
 
@@ -38,17 +40,28 @@ pub(super) struct Exchanges {
     /// One permit a running request. A stream that its client has reset keeps its permit until its work is done, so
     /// resetting streams cannot start more work than streams may be open (H2-03).
     running: Arc<Semaphore>,
+    budget: Arc<Budget>,
+    share: Arc<Share>,
 }
 
 impl Exchanges {
-    pub(super) fn new(edge: Arc<Edge>, connection: Connection, serve: Arc<dyn Serve>) -> Self {
+    /// Of a connection whose source holds `share`.
+    pub(super) fn new(
+        edge: Arc<Edge>,
+        connection: Connection,
+        serve: Arc<dyn Serve>,
+        share: Arc<Share>,
+    ) -> Self {
         let running = Arc::new(Semaphore::new(edge.limits.streams as usize));
+        let budget = Arc::clone(edge.budget(connection.door));
         Self {
             edge,
             connection: Arc::new(connection),
             serve,
             finding: Arc::default(),
             running,
+            budget,
+            share,
         }
     }
 
@@ -63,8 +76,14 @@ impl Exchanges {
             return self.refuse(&refusal, request.version());
         }
         let longest = self.edge.limits.body;
-        let request = request.map(|body| Body::new(Timed::new(body, longest)));
-        let mut response = match self.serve(request).await {
+        // Only a request with a body pays for one, and holds what it paid for until it is answered.
+        let room = (!request.body().is_end_stream()).then(|| self.budget.reserve(&self.share));
+        let paid = room.clone();
+        let request = request.map(|body| match room {
+            Some(room) => Body::new(Timed::new(body, longest).within(room)),
+            None => Body::empty(),
+        });
+        let mut response = match self.serve(request, paid).await {
             Some(response) => response,
             None => self.failed(),
         };
@@ -96,14 +115,21 @@ impl Exchanges {
         head::answer(refusal, version, self.request_id())
     }
 
+    /// When the gateway is going away, the answer is the last one on an HTTP/1 connection.
+    pub(super) fn say_goodbye(&self, version: Version, headers: &mut HeaderMap) {
+        if version != Version::HTTP_2 && self.edge.drain.has_begun() {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+
     /// Runs the request as a task of its own, so that a client that hangs up does not stop a payment half-way, and a
     /// panic ends one request, not its connection.
-    async fn serve(&self, request: Request<Body>) -> Option<Response<Body>> {
+    async fn serve(&self, request: Request<Body>, paid: Option<Arc<Reservation>>) -> Option<Response<Body>> {
         let permit = Arc::clone(&self.running).acquire_owned().await.ok()?;
         let (serve, connection) = (Arc::clone(&self.serve), Arc::clone(&self.connection));
-        let task = self.edge.drain.spawn(async move {
+        let task = self.edge.drain.spawn_request(async move {
             let response = serve.serve(connection, request).await;
-            drop(permit);
+            drop((permit, paid));
             response
         });
         task.await.ok().flatten()

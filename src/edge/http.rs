@@ -14,7 +14,7 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::drain::Drain;
+use super::drain::{Drain, LINGER};
 use super::frames;
 use super::framing::{self, Finding};
 use super::idle::Activity;
@@ -22,6 +22,7 @@ use super::report::Report;
 use super::untaken::Untaken;
 use crate::answer::Body;
 use crate::base::limits::{HEADER_BYTES, HEADER_COUNT, URI_BYTES};
+use crate::config::Network;
 
 /// hyper refuses a head by itself at twice our bounds, without a problem document; below that we do, with one.
 const HEAD_BYTES: usize = 2 * (HEADER_BYTES + URI_BYTES);
@@ -42,15 +43,21 @@ const HEADER_TABLE_BYTES: u32 = 4 * 1024;
 /// Bounds of a door that an operator may want to move.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Connections open at once, all doors together.
+    /// Connections open at once at the public door, and as many at its twin.
     pub connections: usize,
+    /// Connections of one source open at once at one door; an IPv6 network of 64 bits is one source.
+    pub connections_per_source: usize,
+    /// Bytes of request bodies in memory at once, of the public door and its twin together.
+    pub buffered_bytes: u64,
+    /// Networks whose connections begin with a PROXY header (version 2), and no others.
+    pub proxies: Vec<Network>,
     /// Time for the TLS handshake.
     pub handshake: Duration,
-    /// Time for the head of an HTTP/1 request, also the time a connection may stand idle between two.
+    /// Time for the head of an HTTP/1 request, from its first byte to its last.
     pub head: Duration,
     /// Time for the whole body of a request.
     pub body: Duration,
-    /// Time for a client to take an answer in HTTP/2, apart from what its size needs; also to take anything at all.
+    /// Time a client may take nothing, or next to nothing, of what it has been sent.
     pub answer: Duration,
     /// Time a connection may stand open without a request, and again to take what it has been sent.
     pub idle: Duration,
@@ -64,6 +71,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 10_000,
+            connections_per_source: 10_000,
+            buffered_bytes: 256 << 20,
+            proxies: Vec::new(),
             handshake: Duration::from_secs(10),
             head: Duration::from_secs(30),
             body: Duration::from_secs(30),
@@ -125,15 +135,20 @@ where
         drain,
         activity,
         idle: limits.idle,
+        // HTTP/2 says GOAWAY and still answers what crosses it.
+        linger: match guarding {
+            Guarding::Http1(_) | Guarding::Unguarded => LINGER,
+            Guarding::Http2(_) => Duration::ZERO,
+        },
     };
     match guarding {
         Guarding::Http1(finding) => {
             let io = TokioIo::new(framing::Guarded::new(io, finding));
-            let connection = http1_builder(limits).serve_connection(io, service);
+            let connection = http1_builder().serve_connection(io, service);
             until_done(connection, http1::Connection::graceful_shutdown, ends).await
         }
         Guarding::Unguarded => {
-            let connection = http1_builder(limits).serve_connection(TokioIo::new(io), service);
+            let connection = http1_builder().serve_connection(TokioIo::new(io), service);
             until_done(connection, http1::Connection::graceful_shutdown, ends).await
         }
         Guarding::Http2(report) => {
@@ -149,11 +164,12 @@ where
     }
 }
 
-fn http1_builder(limits: &Limits) -> http1::Builder {
+fn http1_builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
+        // `Patient` bounds the head from its first byte; hyper would bound the time between two requests with it.
+        .header_read_timeout(None)
         .max_headers(2 * HEADER_COUNT)
         .max_header_size(HEAD_BYTES)
         .max_buf_size(HEAD_BYTES);
@@ -187,10 +203,11 @@ struct Ends<'a> {
     drain: &'a Drain,
     activity: &'a Activity,
     idle: Duration,
+    linger: Duration,
 }
 
-/// Runs `connection`; when the gateway begins to go away, tells it to take no further request and waits for those it has;
-/// [`Drain::spawn`] sets the deadline. One that has been idle is told the same, and cut when it does not end.
+/// Runs `connection`; when the gateway begins to go away, tells it to take no further request, at once or when it has
+/// lingered, and waits for those it has; [`Drain::spawn`] sets the deadline. One that has been idle is told the same, and cut when it does not end.
 async fn until_done<C>(connection: C, wind_down: fn(Pin<&mut C>), ends: Ends<'_>) -> hyper::Result<()>
 where
     C: Future<Output = hyper::Result<()>>,
@@ -198,7 +215,12 @@ where
     let mut connection = pin!(connection);
     tokio::select! {
         outcome = connection.as_mut() => return outcome,
-        () = ends.drain.begun() => wind_down(connection.as_mut()),
+        () = ends.drain.begun() => {
+            if let Ok(outcome) = tokio::time::timeout(ends.linger, connection.as_mut()).await {
+                return outcome;
+            }
+            wind_down(connection.as_mut());
+        }
         () = ends.activity.idle_for(ends.idle) => {
             wind_down(connection.as_mut());
             let rest = tokio::time::timeout(ends.idle, connection.as_mut());

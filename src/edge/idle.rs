@@ -12,7 +12,17 @@ pub(super) struct Activity(Arc<Mutex<State>>);
 
 struct State {
     running: usize,
+    begun: u64,
     idle_since: Instant,
+}
+
+/// The requests of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Requests {
+    /// Those that run.
+    pub(super) running: usize,
+    /// Those that have begun since the connection did.
+    pub(super) begun: u64,
 }
 
 /// One running request; ends with the drop.
@@ -23,6 +33,7 @@ impl Activity {
     pub(super) fn new() -> Self {
         Self(Arc::new(Mutex::new(State {
             running: 0,
+            begun: 0,
             idle_since: Instant::now(),
         })))
     }
@@ -31,8 +42,18 @@ impl Activity {
     pub(super) fn begin(&self) -> Running {
         let mut state = self.state();
         state.running = state.running.saturating_add(1);
+        state.begun = state.begun.wrapping_add(1);
         drop(state);
         Running(self.clone())
+    }
+
+    /// The requests until now.
+    pub(super) fn requests(&self) -> Requests {
+        let state = self.state();
+        Requests {
+            running: state.running,
+            begun: state.begun,
+        }
     }
 
     /// Ends when nothing has run for `longest`.
@@ -82,6 +103,7 @@ mod tests {
         let activity = Activity::new();
         assert!(activity.ends(LONGEST, later) < later);
         let (first, second) = (activity.begin(), activity.begin());
+        assert_eq!(activity.requests(), Requests { running: 2, begun: 2 });
         assert_eq!(activity.ends(LONGEST, later), later + LONGEST);
         drop(first);
         assert_eq!(activity.ends(LONGEST, later), later + LONGEST, "one still runs");
@@ -92,5 +114,6 @@ mod tests {
             activity.ends(LONGEST, later) >= before + LONGEST,
             "the time begins anew"
         );
+        assert_eq!(activity.requests(), Requests { running: 0, begun: 2 });
     }
 }

@@ -15,18 +15,25 @@
 
 mod accept;
 mod body;
+mod buffered;
 mod certificates;
 mod client_auth;
 mod drain;
 mod exchange;
 mod frames;
 mod framing;
+mod greet;
+mod handshake;
 mod head;
 mod http;
 mod idle;
 mod listener;
+mod patience;
+mod places;
+mod proxy_protocol;
 mod refusals;
 mod report;
+mod rooms;
 mod tickets;
 mod tls;
 mod untaken;

@@ -7,7 +7,7 @@ use countersign_signatures::{
     Algorithm, Component, Entry, Members, ParameterName, Policy, PolicyError, Signatures,
 };
 use http::header::CONTENT_ENCODING;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Limited};
 
 use super::evidence::{PaymentEvidence, find_key, payment_evidence};
 use super::exchange::Exchange;
@@ -15,7 +15,7 @@ use super::identify::{Caller, Identified};
 use super::journey::Services;
 use super::nonce::use_once;
 use super::refusal::{Refused, malformed};
-use crate::answer::Body;
+use crate::answer::{Body, Unread};
 use crate::base::limits::{CLOCK_AHEAD, NONCE_CHARACTERS, PROOF_AGE};
 use crate::base::{Code, Fault};
 use crate::config::Idempotency;
@@ -122,21 +122,8 @@ async fn read_body(exchange: &Exchange, body: Body) -> Result<Bytes, Fault> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.downcast_ref::<LengthLimitError>().is_some() => Err(Code::BodyTooLarge.into()),
-        Err(error) if is_late(error.as_ref()) => {
-            Err(malformed("The body came too slowly; send it whole right after the head.").cause(error))
-        }
-        Err(error) => Err(malformed("The body ended before it was complete.").cause(error)),
+        Err(error) => Err(Unread::of(&*error).fault().cause(error)),
     }
-}
-
-/// Whether the door gave up waiting for the body.
-fn is_late(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut causes = std::iter::successors(Some(error), |error| error.source());
-    causes.any(|cause| {
-        let cause = cause.downcast_ref::<std::io::Error>();
-        cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::TimedOut)
-    })
 }
 
 async fn check_signature(

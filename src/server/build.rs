@@ -254,9 +254,13 @@ async fn record_start(services: &Services, snapshot: &Snapshot) -> Result<(), St
 fn limits(config: &Config) -> Limits {
     Limits {
         connections: config.defense.connections,
+        connections_per_source: config.defense.connections_per_source,
+        buffered_bytes: config.defense.buffered_bytes,
+        proxies: config.proxy.trusted.clone(),
         handshake: config.defense.handshake_timeout,
         head: config.defense.header_timeout,
         body: config.defense.body_timeout,
+        answer: config.defense.answer_timeout,
         idle: config.defense.idle_timeout,
         ..Limits::default()
     }

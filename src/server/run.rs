@@ -46,11 +46,9 @@ impl Gateway {
         shutdown.await;
         self.health.drain();
         let drained = self.edge.drain().finish(self.grace).await;
-        if drained.aborted > 0 {
-            tracing::warn!(
-                aborted = drained.aborted,
-                "requests or connections did not finish in time"
-            );
+        if drained != Drained::default() {
+            let Drained { requests, connections } = drained;
+            tracing::warn!(requests, connections, "these did not finish in time and were dropped");
         }
         self.jobs.stop(LAST_GRACE).await;
         operations.drain().finish(LAST_GRACE).await;

@@ -45,7 +45,8 @@ macro_rules! table {
 table! {
     BUILD Gauge "countersign_build" ["version"] "Always 1; the version that runs.";
     CONNECTIONS Gauge "countersign_connections" ["door"] "Connections that are open.";
-    CONNECTIONS_REFUSED Counter "countersign_connections_refused_total" ["door"] "Connections closed at once because too many are open.";
+    CONNECTIONS_REFUSED Counter "countersign_connections_refused_total" ["door", "reason"] "Connections closed before TLS: `door-full`, `source-full`, `proxy-header`, `proxy-deadline`.";
+    CONNECTIONS_CUT Counter "countersign_connections_cut_total" ["door", "reason"] "Connections cut because their client was too slow: `head-deadline`, `answer-deadline`.";
     HANDSHAKES_FAILED Counter "countersign_tls_handshakes_failed_total" ["door", "cause"] "TLS handshakes that failed.";
     FRAMES_REFUSED Counter "countersign_http2_refused_total" ["reason"] "Refusals for the frames of HTTP/2: connections by the guard's word, streams and connections that the parser refused (`stream-`, `parser`).";
     REQUESTS Counter "countersign_requests_total" ["route", "access", "code", "status"] "Requests answered, by status class and code of refusal.";

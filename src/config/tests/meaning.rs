@@ -173,6 +173,7 @@ fn the_charter_follows_every_gate_relevant_key_and_no_other() {
         ("payee = \"/payee\"", "payee = \"/payee\"\nalso = [\"/note\"]"),
         ("scope", "answer_headers = \"Set-Cookie\"\nscope"),
         ("[keys]", "[defense]\ntrusted_sources = \"10.0.0.0/8\"\n[keys]"),
+        ("[keys]", "[proxy]\ntrusted = \"10.0.0.0/8\"\n[keys]"),
     ] {
         assert_ne!(charter(&edited(from, to)).sha256(), sound.sha256(), "{to}");
     }
@@ -211,6 +212,10 @@ fn a_reload_names_the_keys_that_need_a_restart() {
     assert_eq!(
         new("[keys]", "[defense]\nbody_timeout = \"5s\"\n[keys]"),
         ["defense"]
+    );
+    assert_eq!(
+        new("[keys]", "[proxy]\ntrusted = \"10.0.0.0/8\"\n[keys]"),
+        ["proxy.trusted"]
     );
     assert!(new("access = \"proof\"", "access = \"signed\"").is_empty());
 }

@@ -59,7 +59,15 @@ impl Client {
         address: SocketAddr,
         name: &str,
     ) -> std::io::Result<TlsStream<TcpStream>> {
-        let socket = TcpStream::connect(address).await?;
+        self.secure(TcpStream::connect(address).await?, name).await
+    }
+
+    /// The same over a connection that is there.
+    pub(super) async fn secure(
+        &self,
+        socket: TcpStream,
+        name: &str,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
         let name = ServerName::try_from(name.to_owned()).unwrap();
         TlsConnector::from(Arc::new(self.config.clone()))
             .connect(name, socket)
@@ -90,7 +98,7 @@ pub(super) struct Conversation {
 }
 
 impl Conversation {
-    async fn start(stream: TlsStream<TcpStream>) -> Result<Self, String> {
+    pub(super) async fn start(stream: TlsStream<TcpStream>) -> Result<Self, String> {
         let is_two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let io = TokioIo::new(stream);
         if is_two {

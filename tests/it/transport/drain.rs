@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::base::Door;
-use countersign::edge::{ClientAuthentication, Limits, Listener, loopback};
+use countersign::edge::{ClientAuthentication, Drained, Limits, Listener, NotCounted, loopback};
 use countersign::server::jobs::Jobs;
 use countersign::server::{Gateway, Hangups, Shutdown};
 use countersign::telemetry::{Health, operations};
@@ -57,7 +57,7 @@ async fn a_running_request_is_finished_and_new_connections_are_refused() {
             Ok(()),
             "{protocol}: the connection ends in good order"
         );
-        assert_eq!(drained.await.unwrap().aborted, 0);
+        assert_eq!(drained.await.unwrap(), Drained::default());
     }
 }
 
@@ -73,7 +73,7 @@ async fn idle_connections_do_not_hold_it_up() {
         conversations.push(client.open(opened.address).await.unwrap());
     }
     let _silent = TcpStream::connect(opened.address).await.unwrap();
-    assert_eq!(opened.edge.drain().finish(LONG).await.aborted, 0);
+    assert_eq!(opened.edge.drain().finish(LONG).await, Drained::default());
 }
 
 #[tokio::test]
@@ -83,15 +83,8 @@ async fn what_does_not_end_is_dropped_at_the_deadline() {
     let mut conversation = client.open(opened.address).await.unwrap();
     let asking = tokio::spawn(async move { conversation.get("/hold").await });
     opened.begun.recv().await.unwrap();
-    assert!(
-        opened
-            .edge
-            .drain()
-            .finish(Duration::from_millis(10))
-            .await
-            .aborted
-            > 0
-    );
+    let drained = opened.edge.drain().finish(Duration::from_millis(10)).await;
+    assert_eq!((drained.requests, drained.connections), (1, 1));
     assert!(asking.await.unwrap().is_err());
 }
 
@@ -107,7 +100,12 @@ async fn ask_operations(address: std::net::SocketAddr, path: &str) -> String {
 
 #[tokio::test]
 async fn the_operations_listener_watches_the_whole_end() {
-    let (door, mut opened) = prepare(Door::Public, &ClientAuthentication::None, Limits::default());
+    let (door, mut opened) = prepare(
+        Door::Public,
+        &ClientAuthentication::None,
+        Limits::default(),
+        Arc::new(NotCounted),
+    );
     let health = Arc::new(Health::new(Vec::new(), true));
     let listener = Listener::bind("[server] ops_listen", &loopback(0)).unwrap();
     let operations_address = listener.addresses()[0];
@@ -154,7 +152,7 @@ async fn the_operations_listener_watches_the_whole_end() {
 
     opened.behind.release.notify_one();
     assert_eq!(asking.await.unwrap().unwrap().status, StatusCode::OK);
-    assert_eq!(running.await.unwrap().unwrap().aborted, 0);
+    assert_eq!(running.await.unwrap().unwrap(), Drained::default());
     until_refused(operations_address).await;
 }
 

@@ -6,20 +6,21 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use countersign::answer::Body;
+use countersign::answer::{Body, Unread};
 use countersign::base::{Connection, Door, SystemClock, SystemEntropy};
 use countersign::edge::{
-    Certificates, ClientAuthentication, Drain, Edge, Limits, Listener, NotCounted, OpenDoor, Serve,
-    ServerCertificate, TrustAnchors, loopback, server_config,
+    Certificates, ClientAuthentication, CountRefusals, Drain, Edge, Limits, Listener, NotCounted, OpenDoor,
+    Serve, ServerCertificate, TrustAnchors, loopback, server_config,
 };
 use countersign::telemetry::Metrics;
 use http::{Request, Response};
+use http_body_util::BodyExt as _;
 use tokio::sync::{Notify, mpsc};
 
 use super::certificates::Authority;
 
 /// What stands behind the test's doors. `/hold` waits until it is let go, `/panic` panics, `/echo` answers the request's
-/// body, anything else answers its path.
+/// body, `/read` why it could not be read, `/large` answers 16 MiB, anything else answers its path.
 pub(super) struct Behind {
     /// The facts of the connections that requests came over.
     pub(super) seen: Mutex<Vec<Arc<Connection>>>,
@@ -48,6 +49,14 @@ impl Serve for Behind {
                     let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
                     answer = String::from_utf8(body.to_vec()).unwrap();
                 }
+                "/read" => {
+                    let read = request.into_body().collect().await;
+                    answer = read.map_or_else(
+                        |error| format!("{:?}", Unread::of(&error)),
+                        |body| body.to_bytes().len().to_string(),
+                    );
+                }
+                "/large" => answer = "a".repeat(16 << 20),
                 "/hold" => release.notified().await,
                 "/panic" => panic!("as asked"),
                 _ => {}
@@ -76,7 +85,12 @@ pub(super) struct Opened {
 }
 
 /// A door that is bound, and what it shares with the test.
-pub(super) fn prepare(door: Door, clients: &ClientAuthentication, limits: Limits) -> (OpenDoor, Opened) {
+pub(super) fn prepare(
+    door: Door,
+    clients: &ClientAuthentication,
+    limits: Limits,
+    refusals: Arc<dyn CountRefusals>,
+) -> (OpenDoor, Opened) {
     let authority = Authority::new("server authority");
     let issued = authority.issue(&["localhost", "127.0.0.1"], 1);
     let certificate = ServerCertificate::from_pem(issued.chain.as_bytes(), issued.key.as_bytes()).unwrap();
@@ -89,7 +103,7 @@ pub(super) fn prepare(door: Door, clients: &ClientAuthentication, limits: Limits
         Arc::new(SystemClock),
         Arc::new(SystemEntropy::default()),
         metrics.clone(),
-        Arc::new(NotCounted),
+        refusals,
     );
     let (begun_sender, begun) = mpsc::unbounded_channel();
     let (ended_sender, ended) = mpsc::unbounded_channel();
@@ -120,7 +134,7 @@ pub(super) fn prepare(door: Door, clients: &ClientAuthentication, limits: Limits
 
 /// A door that is open.
 pub(super) fn open(door: Door, clients: &ClientAuthentication, limits: Limits) -> Opened {
-    let (door, opened) = prepare(door, clients, limits);
+    let (door, opened) = prepare(door, clients, limits, Arc::new(NotCounted));
     opened.edge.open(door).unwrap();
     opened
 }

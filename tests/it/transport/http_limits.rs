@@ -1,17 +1,18 @@
 //! HTTP at the doors: what is refused before anyone looks at it, and what a client cannot cause.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::base::Door;
 use countersign::base::limits::{HEADER_BYTES, URI_BYTES};
-use countersign::edge::{ClientAuthentication, Limits};
+use countersign::edge::{ClientAuthentication, Limits, NotCounted};
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::client::{Client, Received, Sender};
-use super::gateway::{open, public};
+use super::gateway::{open, prepare, public};
 
 fn code(received: &Received) -> String {
     let problem: serde_json::Value = serde_json::from_str(&received.body).unwrap_or_default();
@@ -209,27 +210,101 @@ async fn a_connection_too_many_is_closed_at_once() {
         opened
             .metrics
             .render()
-            .contains(r#"countersign_connections_refused_total{door="public"} 1"#)
+            .contains(r#"countersign_connections_refused_total{door="public",reason="door-full"} 1"#)
     );
     first.get("/").await.unwrap();
 }
 
+/// A flood at one door is that door's alone.
 #[tokio::test]
-async fn a_head_that_takes_too_long_is_cut() {
-    use tokio::io::AsyncWriteExt as _;
+async fn a_full_door_leaves_the_others_open() {
     let limits = Limits {
-        head: Duration::from_millis(20),
+        connections: 1,
+        ..Limits::default()
+    };
+    let public = open(Door::Public, &ClientAuthentication::None, limits.clone());
+    let _held = TcpStream::connect(public.address).await.unwrap();
+    let mut refused = TcpStream::connect(public.address).await.unwrap();
+    assert_eq!(refused.read_to_end(&mut Vec::new()).await.unwrap_or(0), 0);
+    for other in [Door::MutualTls, Door::Admin] {
+        let (door, opened) = prepare(
+            other,
+            &ClientAuthentication::None,
+            limits.clone(),
+            Arc::new(NotCounted),
+        );
+        public.edge.open(door).unwrap();
+        let client = Client::new(&opened.authority, None, &["h2"]);
+        let mut conversation = client.open(opened.address).await.unwrap();
+        assert_eq!(conversation.get("/open").await.unwrap().body, "/open");
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_has_its_share_of_connections_gets_no_more() {
+    let limits = Limits {
+        connections_per_source: 2,
         ..Limits::default()
     };
     let opened = open(Door::Public, &ClientAuthentication::None, limits);
-    let client = Client::new(&opened.authority, None, &["http/1.1"]);
-    let mut stream = client.connect(opened.address, "localhost").await.unwrap();
-    stream
-        .write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n")
-        .await
-        .unwrap();
-    let mut rest = Vec::new();
-    let _ = stream.read_to_end(&mut rest).await;
-    assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "{rest:?}");
-    assert!(opened.behind.seen.lock().unwrap().is_empty());
+    let client = Client::new(&opened.authority, None, &["h2"]);
+    let mut first = client.open(opened.address).await.unwrap();
+    let second = client.open(opened.address).await.unwrap();
+    first.get("/").await.unwrap();
+    assert!(client.open(opened.address).await.is_err());
+    let line = r#"countersign_connections_refused_total{door="public",reason="source-full"} 1"#;
+    assert!(opened.metrics.render().contains(line));
+    // Another source: the IPv6 address of the same machine.
+    if let Some(other) = opened.addresses.get(1) {
+        client.open(*other).await.unwrap().get("/").await.unwrap();
+    }
+    drop(second);
+    while client.open(opened.address).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// One source cannot fill the memory that is kept for bodies, and what it filled is free again when it has gone.
+#[tokio::test]
+async fn bodies_in_memory_have_a_budget_of_which_one_source_gets_a_part() {
+    let limits = Limits {
+        buffered_bytes: 4 << 20,
+        ..Limits::default()
+    };
+    for protocol in ["http/1.1", "h2"] {
+        let opened = open(Door::Public, &ClientAuthentication::None, limits.clone());
+        let client = Client::new(&opened.authority, None, &[protocol]);
+        let body = |bytes| bytes::Bytes::from(vec![b'x'; bytes]);
+        let uri = if protocol == "h2" {
+            "https://localhost/read"
+        } else {
+            "/read"
+        };
+        let read = async |bytes| {
+            let mut conversation = client.open(opened.address).await.unwrap();
+            let received = conversation.send_with(Request::post(uri), body(bytes)).await;
+            received.map(|received| received.body)
+        };
+        assert_eq!(read(900 << 10).await, Ok((900 << 10).to_string()), "{protocol}");
+        // A client that has not sent all may see the connection close before it sees the answer.
+        assert!(read(1100 << 10).await.is_ok_and(|answer| answer == "NoRoom") || protocol == "http/1.1");
+        let mut held = client.connect(opened.address, "localhost").await.unwrap();
+        if protocol == "http/1.1" {
+            let head = b"POST /read HTTP/1.1
+host: localhost
+content-length: 1000000
+
+";
+            held.write_all(head).await.unwrap();
+            held.write_all(&body(900_000)).await.unwrap();
+            held.flush().await.unwrap();
+            while read(200_000).await != Ok("NoRoom".to_owned()) {
+                tokio::task::yield_now().await;
+            }
+            drop(held);
+        }
+        while read(900 << 10).await != Ok((900 << 10).to_string()) {
+            tokio::task::yield_now().await;
+        }
+    }
 }

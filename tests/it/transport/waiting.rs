@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use countersign::answer::Body;
 use countersign::base::{Connection, Door};
-use countersign::edge::{ClientAuthentication, Limits, Serve};
+use countersign::edge::{ClientAuthentication, Limits, NotCounted, Serve};
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -40,7 +40,12 @@ async fn a_body_that_comes_too_slowly_is_given_up_and_its_connection_closed() {
         body: Duration::from_millis(50),
         ..Limits::default()
     };
-    let (mut door, opened) = prepare(Door::Public, &ClientAuthentication::None, limits);
+    let (mut door, opened) = prepare(
+        Door::Public,
+        &ClientAuthentication::None,
+        limits,
+        Arc::new(NotCounted),
+    );
     door.serve = Arc::new(Reads);
     opened.edge.open(door).unwrap();
     let client = Client::new(&opened.authority, None, &["http/1.1"]);

@@ -1,0 +1,136 @@
+//! What comes before HTTP: the word of a proxy where one is trusted, and TLS.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::server::Acceptor;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::proxy_protocol::{Header, Origin, Refusal};
+use crate::base::Code;
+
+/// Handshakes that compute at once, a core. A full one costs a core about 300 microseconds of key exchange and signature; if
+/// thousands were ready to run they would stand before every request of every open connection. As many as this take turns,
+/// and the rest waits outside the scheduler.
+const COMPUTING_PER_CORE: usize = 2;
+
+/// Where handshakes wait for their turn to compute, first come, first served. Who waits is bounded by the places of its
+/// source and its door, how long by the deadline of the handshake.
+#[derive(Debug)]
+pub(super) struct Turns(Semaphore);
+
+impl Turns {
+    /// For this machine.
+    pub(super) fn new() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self(Semaphore::new(cores * COMPUTING_PER_CORE))
+    }
+}
+
+/// Reads the header a trusted proxy begins with, and not one byte more. `None` is the proxy itself.
+///
+/// # Errors
+/// It does not begin with one, or the connection ended. The error holds a [`Refusal`] in the first case.
+pub(super) async fn client_behind(stream: &mut TcpStream) -> io::Result<Option<SocketAddr>> {
+    let refused = |refusal: Refusal| io::Error::new(io::ErrorKind::InvalidData, refusal);
+    let mut header = Header::default();
+    let mut piece = [0; 256];
+    loop {
+        let missing = header.missing().map_err(refused)?;
+        if missing == 0 {
+            break;
+        }
+        let room = missing.min(piece.len());
+        let count = stream.read(piece.get_mut(..room).unwrap_or_default()).await?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        header.push(piece.get(..count).unwrap_or_default());
+    }
+    match header.origin().map_err(refused)? {
+        Origin::Client(address) => Ok(Some(address)),
+        Origin::Proxy => Ok(None),
+    }
+}
+
+/// The TLS handshake. The first flight is read before a turn is asked for: whoever says nothing takes nobody's.
+pub(super) async fn shake_hands(
+    stream: TcpStream,
+    tls: Arc<ServerConfig>,
+    turns: &Turns,
+) -> io::Result<TlsStream<TcpStream>> {
+    let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+    let turn = turns.0.acquire().await;
+    // Key exchange and signature happen in this call, not in what it returns.
+    let rest = hello.into_stream(tls);
+    drop(turn);
+    rest.await
+}
+
+/// Why a handshake did not come about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The connection ended.
+    Connection,
+    /// It took too long.
+    Deadline,
+    /// A client certificate is missing or not good.
+    ClientCertificate,
+    /// No version, group, suite or protocol in common.
+    Incompatible,
+    /// The client refused us.
+    Alert,
+    /// A name that stands in no certificate.
+    NameUnknown,
+    /// Not TLS, or broken TLS.
+    Malformed,
+}
+
+impl Failure {
+    pub(super) fn of(error: &io::Error) -> Self {
+        let inner = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        match inner {
+            None => Self::Connection,
+            Some(rustls::Error::NoCertificatesPresented | rustls::Error::InvalidCertificate(_)) => {
+                Self::ClientCertificate
+            }
+            Some(rustls::Error::PeerIncompatible(_) | rustls::Error::NoApplicationProtocol) => {
+                Self::Incompatible
+            }
+            Some(rustls::Error::AlertReceived(_)) => Self::Alert,
+            Some(rustls::Error::General(_)) => Self::NameUnknown,
+            Some(_) => Self::Malformed,
+        }
+    }
+
+    /// The label of the metric.
+    pub(super) const fn cause(self) -> &'static str {
+        match self {
+            Self::Connection => "connection",
+            Self::Deadline => "deadline",
+            Self::ClientCertificate => "client-certificate",
+            Self::Incompatible => "incompatible",
+            Self::Alert => "alert",
+            Self::NameUnknown => "name-unknown",
+            Self::Malformed => "malformed",
+        }
+    }
+
+    /// What is counted for the log, where it was us who refused. The client reads a TLS alert or nothing.
+    pub(super) const fn code(self) -> Option<Code> {
+        match self {
+            Self::Connection | Self::Alert => None,
+            Self::ClientCertificate => Some(Code::ProofInvalid),
+            Self::NameUnknown => Some(Code::Misdirected),
+            Self::Deadline | Self::Incompatible | Self::Malformed => Some(Code::RequestMalformed),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What each door has for itself, so that a flood at one leaves the others as they were.
+
+use std::sync::Arc;
+
+use super::buffered::Budget;
+use super::http::Limits;
+use super::places::Places;
+use crate::base::Door;
+
+/// Connections at the admin door: a few people and tools, with browsers that open six each.
+const ADMIN_CONNECTIONS: usize = 256;
+/// Bytes of bodies of admins' requests in memory, of which one source gets a quarter: bodies have
+/// [`crate::base::limits::ADMIN_BODY_BYTES`] at most.
+const ADMIN_BUFFERED_BYTES: u64 = 16 << 20;
+/// Connections at the operations listener: monitoring and probes.
+const OPERATIONS_CONNECTIONS: usize = 64;
+
+/// Places and memory, door by door.
+pub(super) struct Rooms {
+    public: Arc<Places>,
+    mutual: Arc<Places>,
+    admin: Arc<Places>,
+    /// Places at the operations listener, which is no door.
+    pub(super) operations: Arc<Places>,
+    /// For bodies at the public door and its twin.
+    bodies: Arc<Budget>,
+    admin_bodies: Arc<Budget>,
+}
+
+impl Rooms {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let public = || Places::new(limits.connections, limits.connections_per_source);
+        Self {
+            public: public(),
+            mutual: public(),
+            // One source may fill these: all admins may sit behind one address, and all monitoring on one machine.
+            admin: Places::new(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS),
+            operations: Places::new(OPERATIONS_CONNECTIONS, OPERATIONS_CONNECTIONS),
+            bodies: Budget::new(limits.buffered_bytes),
+            admin_bodies: Budget::new(ADMIN_BUFFERED_BYTES),
+        }
+    }
+
+    /// The places at a door.
+    pub(super) const fn places(&self, door: Door) -> &Arc<Places> {
+        match door {
+            Door::Public => &self.public,
+            Door::MutualTls => &self.mutual,
+            Door::Admin => &self.admin,
+        }
+    }
+
+    /// The memory for bodies at a door.
+    pub(super) const fn bodies(&self, door: Door) -> &Arc<Budget> {
+        match door {
+            Door::Public | Door::MutualTls => &self.bodies,
+            Door::Admin => &self.admin_bodies,
+        }
+    }
+}
