@@ -12,6 +12,7 @@ pub mod audit;
 pub mod base;
 pub mod cli;
 pub mod config;
+pub mod defense;
 pub mod edge;
 pub mod gate;
 pub mod identity;

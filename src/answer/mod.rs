@@ -8,10 +8,14 @@ mod problem;
 mod security_headers;
 mod unread;
 
-pub use oauth::{OauthError, add_dpop_nonce, oauth_answer, oauth_error, published};
+pub use oauth::{OauthError, add_dpop_nonce, oauth_answer, oauth_error, oauth_refusal, published};
 pub use problem::problem;
 pub use security_headers::add_security_headers;
 pub use unread::{NoRoom, Unread};
+
+/// Among the extensions of an answer: the connection ends with it.
+#[derive(Clone, Copy, Debug)]
+pub struct HangUp;
 
 /// The body of every request and answer inside the gateway, whatever door it came by.
 pub type Body = axum::body::Body;

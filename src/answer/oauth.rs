@@ -8,6 +8,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::{Map, Value};
 
 use super::Body;
+use super::problem::whole_seconds;
+use crate::base::{Code, Fault};
 
 const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
@@ -109,12 +111,27 @@ pub fn oauth_error(error: &OauthError) -> Response<Body> {
         insert(headers, DPOP_NONCE, nonce);
     }
     if let Some(wait) = error.retry_after {
-        insert(headers, RETRY_AFTER, &wait.as_secs().max(1).to_string());
+        insert(headers, RETRY_AFTER, &whole_seconds(wait));
     }
     if let Some(methods) = error.allow {
         headers.insert(ALLOW, HeaderValue::from_static(methods));
     }
     response
+}
+
+/// The answer of an OAuth endpoint to a request that came too early to be looked at: RFC 6749 has no code for it, so the
+/// status says what it is (RFC 6585, section 4). `None` for faults of other kinds.
+#[must_use]
+pub fn oauth_refusal(fault: &Fault) -> Option<Response<Body>> {
+    let error = match fault.code {
+        Code::Banned => "access_denied",
+        Code::RateLimited | Code::Overloaded => "temporarily_unavailable",
+        _ => return None,
+    };
+    let status = StatusCode::from_u16(fault.code.status()).ok()?;
+    let mut error = OauthError::new(error, fault.code.advice()).status(status);
+    error.retry_after = fault.retry_after;
+    Some(oauth_error(&error))
 }
 
 /// An answer in JSON that no one may keep (RFC 6749, section 5.1).

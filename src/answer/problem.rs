@@ -1,5 +1,7 @@
 //! A fault as `application/problem+json` (RFC 9457), with the headers that tell what would cure it.
 
+use std::time::Duration;
+
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::{Map, Value};
@@ -23,7 +25,7 @@ pub fn problem(fault: &Fault, request: RequestId) -> Response<Body> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(wait) = fault.retry_after {
-        insert(headers, RETRY_AFTER, &wait.as_secs().max(1).to_string());
+        insert(headers, RETRY_AFTER, &whole_seconds(wait));
     }
     if fault.code.status() == 401 || matches!(fault.cure, Some(Cure::Scope(_))) {
         insert(headers, WWW_AUTHENTICATE, &challenge(fault));
@@ -39,6 +41,12 @@ pub fn problem(fault: &Fault, request: RequestId) -> Response<Body> {
         _ => {}
     }
     response
+}
+
+/// A wait as `Retry-After` says it (RFC 9110, section 10.2.3). Rounded up: who comes back then must not be early.
+pub(super) fn whole_seconds(wait: Duration) -> String {
+    let rest = u64::from(wait.subsec_nanos() > 0);
+    wait.as_secs().saturating_add(rest).max(1).to_string()
 }
 
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
@@ -121,6 +129,14 @@ mod tests {
                 "{}",
                 code.name()
             );
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_to_come_back_too_early() {
+        for (millis, said) in [(1, "1"), (1000, "1"), (1001, "2"), (59_999, "60")] {
+            let fault = Fault::new(Code::RateLimited).retry_after(Duration::from_millis(millis));
+            assert_eq!(rendered(&fault).headers()[RETRY_AFTER], said);
         }
     }
 

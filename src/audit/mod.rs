@@ -33,6 +33,6 @@ pub use keys::{log_keys, origin_key};
 pub use log::{Leaf, Log, LogError, Published};
 pub use passages::{Passage, Passages};
 pub use receipt::Receipts;
-pub use refusals::{Refusals, SourcePrefix};
+pub use refusals::Refusals;
 pub use search::{Found, Search};
 pub use sequencer::{Sequencer, SequencerError};

@@ -3,11 +3,10 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::base::event::RefusalCount;
-use crate::base::{Code, Entropy, Event, RouteName, Timestamp};
+use crate::base::{Code, Entropy, Event, RouteName, SourcePrefix, Timestamp};
 use crate::privacy::Pseudonyms;
 use crate::store::{Batch, Db, StoreError};
 
@@ -17,21 +16,6 @@ const SHARDS: usize = 16;
 const PER_SHARD: usize = 256;
 /// Different counts in one entry: with names of ordinary length they fit its 65,535 bytes well.
 const PER_EVENT: usize = 200;
-
-/// The network a caller came from: the first 24 bits of an IPv4 address, the first 48 of an IPv6 one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SourcePrefix(IpAddr);
-
-impl SourcePrefix {
-    /// The network of `address`.
-    #[must_use]
-    pub fn of(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() & !0xff).into(),
-            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 80)).into(),
-        })
-    }
-}
 
 /// What is counted together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -151,7 +135,9 @@ impl Refusals {
         });
         let beyond: u64 = sorted.iter().skip(PER_EVENT).map(|(_, count)| *count).sum();
         let told = |(kind, count): &&(Kind, u64)| RefusalCount {
-            source: kind.source.map(|prefix| self.pseudonyms.address(prefix.0)),
+            source: kind
+                .source
+                .map(|prefix| self.pseudonyms.address(prefix.address())),
             code: kind.code,
             route: kind.route.clone(),
             count: *count,
@@ -161,18 +147,5 @@ impl Refusals {
             counts: sorted.iter().take(PER_EVENT).map(told).collect(),
             beyond,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_source_is_its_network_only() {
-        let of = |text: &str| SourcePrefix::of(text.parse().unwrap()).0.to_string();
-        assert_eq!(of("203.0.113.77"), "203.0.113.0");
-        assert_eq!(of("::ffff:203.0.113.77"), "203.0.113.0");
-        assert_eq!(of("2001:db8:1:2:3::4"), "2001:db8:1::");
     }
 }

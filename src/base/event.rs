@@ -225,6 +225,19 @@ pub enum Event {
         /// How many more refusals there were than `counts` tells.
         beyond: u64,
     },
+    /// A source was banned for flooding.
+    Banned {
+        /// A keyed pseudonym of the wider network it is in, as in the counts of refusals.
+        source: String,
+        /// The name of the ban.
+        ban: String,
+        /// For what: `rate`, `connections`, `framing`.
+        cause: &'static str,
+        /// For how long.
+        seconds: u64,
+        /// How many bans of this source it is since the last long peace.
+        times: u32,
+    },
     /// A key changed its state.
     KeyChanged {
         /// The key's name.

@@ -11,6 +11,7 @@ pub mod fault;
 pub mod id;
 pub mod limits;
 pub mod secret;
+pub mod source_prefix;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use connection::{ClientCertificate, Connection, Door};
@@ -21,3 +22,4 @@ pub use id::{
     AdminName, ClientId, CustomerId, DeviceId, RequestId, RouteName, SessionId, TokenId, TransactionId,
 };
 pub use secret::Secret;
+pub use source_prefix::SourcePrefix;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::floods::{self, Floods};
 use super::quantity::{duration_within, size_within};
 use super::section::Section;
 use super::shape::{Key, Kind, Shape};
@@ -10,7 +11,7 @@ use super::value::{self, Network};
 /// Limits on connections, heads and bodies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Defense {
-    /// Networks that bans and source rate limits, once there are any, leave alone.
+    /// Networks that bans and source rate limits leave alone.
     pub trusted_sources: Vec<Network>,
     /// Connections open at once at the public listener, and as many at its twin. The admin and the operations listener
     /// have their own.
@@ -31,6 +32,20 @@ pub struct Defense {
     pub idle_timeout: Duration,
     /// How long open requests may take to finish when the gateway stops.
     pub drain: Duration,
+    /// Rates, bans and shedding.
+    pub floods: Floods,
+}
+
+impl Defense {
+    /// Whether `other` differs in nothing that needs a restart.
+    pub(super) fn follows(&self, other: &Self) -> bool {
+        let live = Self {
+            trusted_sources: other.trusted_sources.clone(),
+            floods: other.floods.clone(),
+            ..self.clone()
+        };
+        live == *other
+    }
 }
 
 /// One source gets this part of the bytes for bodies: with a quarter each it takes four that work together to fill them, and
@@ -59,8 +74,16 @@ pub(super) const SHAPE: Shape = Shape {
             "trusted_sources",
             Kind::List(&Kind::Text),
             "[]",
-            "Networks exempt from bans and source rate limits, and from nothing else; this version has none of these yet.",
+            "Networks exempt from bans and source rate limits, and from nothing else.",
         ),
+        floods::SOURCE_RATE,
+        floods::OAUTH_RATE,
+        floods::CUSTOMER_RATE,
+        floods::CLIENT_RATE,
+        floods::BAN_AFTER,
+        floods::BAN,
+        floods::BAN_LONGEST,
+        floods::QUEUE_TARGET,
         Key::with_default(
             "connections",
             Kind::Integer {
@@ -138,6 +161,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Defense> {
     let time = |name, least, most| section.value(name, duration_within(ms(least), ms(most)));
 
     let trusted_sources = section.list("trusted_sources", value::network);
+    let floods = floods::read(section);
     let connections = count("connections", 1, 1_000_000);
     let connections_per_source = count("connections_per_source", 1, 1_000_000);
     let buffered_bytes = section.value("buffered_bytes", size_within(BUFFERED_LEAST, BUFFERED_MOST));
@@ -158,5 +182,6 @@ pub(super) fn read(section: &Section<'_>) -> Option<Defense> {
         answer_timeout: answer_timeout?,
         idle_timeout: idle_timeout?,
         drain: drain?,
+        floods: floods?,
     })
 }

@@ -34,7 +34,7 @@ impl Config {
             ("dpop.nonce", self.dpop != new.dpop),
             ("identity", self.identity != new.identity),
             ("proxy.trusted", self.proxy != new.proxy),
-            ("defense", self.defense != new.defense),
+            ("defense", !self.defense.follows(&new.defense)),
             ("log.anchor", self.log != new.log),
             ("telemetry.level", self.telemetry.level != new.telemetry.level),
             ("telemetry.format", self.telemetry.format != new.telemetry.format),

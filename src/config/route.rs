@@ -8,6 +8,7 @@ use super::answer_headers;
 use super::path_pattern::PathPattern;
 use super::public_url::read_authority;
 use super::quantity::{duration_within, size_within};
+use super::rate::{Rate, rate};
 use super::section::{Section, Weight};
 use super::shape::{Key, Kind, Shape, words};
 use super::transaction::{self, Transaction};
@@ -40,6 +41,8 @@ pub struct Route {
     pub answer_headers: Vec<HeaderName>,
     /// Longest wait for a complete answer; `None`: that of the upstream.
     pub timeout: Option<Duration>,
+    /// Requests on it, of all callers together; `None`: as many as come.
+    pub rate: Option<Rate>,
     /// Whether requests carry an `Idempotency-Key` and are executed at most once.
     pub idempotency: Idempotency,
     /// Where the body states what the customer must agree to; present on routes that move money.
@@ -133,6 +136,11 @@ pub(super) const SHAPE: Shape = Shape {
             "Longest wait for a complete answer, 100ms to 5m; by default that of the upstream.",
         ),
         Key::optional(
+            "rate",
+            Kind::Text,
+            "Requests on it, of all callers together, such as \"100/s burst 200\"; as many as come by default.",
+        ),
+        Key::optional(
             "idempotency",
             Kind::Word(Idempotency::WORDS),
             "Whether an Idempotency-Key is required; \"required\" with [route.transaction], else \"off\".",
@@ -160,6 +168,7 @@ pub(super) fn read(section: &Section<'_>, host: Option<&str>) -> Option<Route> {
         "timeout",
         duration_within(Duration::from_millis(100), Duration::from_secs(300)),
     );
+    let rate = section.optional("rate", rate);
     let idempotency = section.optional("idempotency", Idempotency::read);
     let moves_money = section.has("transaction");
     let transaction = moves_money
@@ -185,6 +194,7 @@ pub(super) fn read(section: &Section<'_>, host: Option<&str>) -> Option<Route> {
         answer_limit: answer_limit?,
         answer_headers: answer_headers.map(answer_headers::sorted)?,
         timeout,
+        rate: rate.flatten(),
         idempotency: idempotency.unwrap_or(default),
         transaction,
     })

@@ -25,7 +25,7 @@ use super::places::{Full, Place, Places};
 use super::refusals::CountRefusals;
 use super::report::Report;
 use super::rooms::Rooms;
-use crate::answer::Body;
+use crate::answer::{Body, HangUp};
 use crate::base::{ClientCertificate, Clock, Code, Connection, Door, Entropy};
 use crate::telemetry::{Metrics, names};
 
@@ -180,6 +180,12 @@ impl Edge {
     fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, treatment: &Treatment) {
         let door = treatment.label();
         let from_proxy = self.is_proxy(peer.ip(), treatment);
+        if let Treatment::Gate { door, serve, .. } = treatment
+            && !from_proxy
+            && self.turns_away(peer.ip(), *door, &**serve)
+        {
+            return;
+        }
         let entered = self.places(treatment).enter();
         // Who sends through a proxy is not known yet; the proxy itself has no share.
         let place = match entered {
@@ -206,7 +212,7 @@ impl Edge {
                         place,
                         from_proxy,
                     };
-                    if let Some((stream, peer, place)) = edge.greet(arrival, door, tls).await {
+                    if let Some((stream, peer, place)) = edge.greet(arrival, door, tls, &*serve).await {
                         edge.gate(stream, peer, door, serve, &place).await;
                     }
                 }
@@ -229,6 +235,16 @@ impl Edge {
                 None
             }
         }
+    }
+
+    /// Whether who stands behind the door takes no connection of `source`; then it has been counted.
+    pub(super) fn turns_away(&self, source: IpAddr, door: Door, serve: &dyn Serve) -> bool {
+        let turned_away = serve.turns_away(source, self.clock.now());
+        if turned_away {
+            let labels = [label(door).into(), "turned-away".into()];
+            self.metrics.count(&names::CONNECTIONS_REFUSED, labels);
+        }
+        turned_away
     }
 
     /// Closes a connection that has not come to TLS.
@@ -278,6 +294,9 @@ impl Edge {
                 let version = request.version();
                 let mut answer = exchanges.answer(request).await;
                 exchanges.say_goodbye(version, answer.headers_mut());
+                if answer.extensions().get::<HangUp>().is_some() {
+                    running.is_the_last();
+                }
                 drop(running);
                 Ok::<_, Infallible>(answer)
             }

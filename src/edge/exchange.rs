@@ -1,6 +1,7 @@
 //! One request and its answer.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -15,8 +16,8 @@ use super::buffered::{Budget, Reservation};
 use super::framing::{self, Finding};
 use super::head;
 use super::places::Share;
-use crate::answer::{self, Body};
-use crate::base::{Connection, RequestId};
+use crate::answer::{self, Body, HangUp};
+use crate::base::{Connection, RequestId, Timestamp};
 
 const X_POWERED_BY: HeaderName = HeaderName::from_static("x-powered-by");
 
@@ -28,6 +29,11 @@ pub trait Serve: Send + Sync + 'static {
         connection: Arc<Connection>,
         request: Request<Body>,
     ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+
+    /// Whether a connection from `source` is closed as soon as it is there, before anything is spent on it. Must not wait.
+    fn turns_away(&self, _source: IpAddr, _now: Timestamp) -> bool {
+        false
+    }
 }
 
 /// The exchanges of one connection.
@@ -75,7 +81,7 @@ impl Exchanges {
         if let Err(refusal) = self.check(&request) {
             return self.refuse(&refusal, request.version());
         }
-        let longest = self.edge.limits.body;
+        let (longest, version) = (self.edge.limits.body, request.version());
         // Only a request with a body pays for one, and holds what it paid for until it is answered.
         let room = (!request.body().is_end_stream()).then(|| self.budget.reserve(&self.share));
         let paid = room.clone();
@@ -90,7 +96,8 @@ impl Exchanges {
         // Nobody needs to know what runs here or behind (HDR-04). `Date` is hyper's.
         response.headers_mut().remove(SERVER);
         response.headers_mut().remove(X_POWERED_BY);
-        if self.finding.is_in_body() {
+        let hangs_up = version != Version::HTTP_2 && response.extensions().get::<HangUp>().is_some();
+        if hangs_up || self.finding.is_in_body() {
             head::close(&mut response);
         }
         response

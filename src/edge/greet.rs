@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tokio_rustls::server::TlsStream;
 
 use super::accept::{Edge, label};
+use super::exchange::Serve;
 use super::handshake::{Failure, client_behind, shake_hands};
 use super::places::Place;
 use crate::base::{Code, Door};
@@ -31,10 +32,11 @@ impl Edge {
         arrival: Arrival,
         door: Door,
         tls: Arc<ServerConfig>,
+        serve: &dyn Serve,
     ) -> Option<(TlsStream<TcpStream>, SocketAddr, Place)> {
         let deadline = Instant::now() + self.limits.handshake;
         let greeting = async {
-            let (stream, peer, place) = self.introduce(arrival, door, deadline).await?;
+            let (stream, peer, place) = self.introduce(arrival, door, serve, deadline).await?;
             let stream = self.secure(stream, peer, door, tls, deadline).await?;
             Some((stream, peer, place))
         };
@@ -49,6 +51,7 @@ impl Edge {
         &self,
         arrival: Arrival,
         door: Door,
+        serve: &dyn Serve,
         deadline: Instant,
     ) -> Option<(TcpStream, SocketAddr, Place)> {
         let Arrival {
@@ -63,6 +66,9 @@ impl Edge {
         let reason = match tokio::time::timeout_at(deadline, client_behind(&mut stream)).await {
             Ok(Ok(client)) => {
                 let client = client.unwrap_or(peer);
+                if self.turns_away(client.ip(), door, serve) {
+                    return None;
+                }
                 let place = self.settle(Ok(place), client.ip(), label(door))?;
                 return Some((stream, client, place));
             }

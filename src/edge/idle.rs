@@ -4,11 +4,18 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// Counts the requests that run on a connection, and remembers since when there are none.
 #[derive(Clone)]
-pub(super) struct Activity(Arc<Mutex<State>>);
+pub(super) struct Activity(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    /// Told when no further request is wanted.
+    enough: Notify,
+}
 
 struct State {
     running: usize,
@@ -31,11 +38,14 @@ pub(super) struct Running(Activity);
 impl Activity {
     /// Idle since now.
     pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(State {
-            running: 0,
-            begun: 0,
-            idle_since: Instant::now(),
-        })))
+        Self(Arc::new(Shared {
+            state: Mutex::new(State {
+                running: 0,
+                begun: 0,
+                idle_since: Instant::now(),
+            }),
+            enough: Notify::new(),
+        }))
     }
 
     /// A request begins.
@@ -56,7 +66,7 @@ impl Activity {
         }
     }
 
-    /// Ends when nothing has run for `longest`.
+    /// Ends when nothing has run for `longest`, or when no further request is wanted.
     pub(super) fn idle_for(&self, longest: Duration) -> impl Future<Output = ()> + use<> {
         let activity = self.clone();
         async move {
@@ -66,7 +76,10 @@ impl Activity {
                 if end <= now {
                     return;
                 }
-                tokio::time::sleep_until(end).await;
+                tokio::select! {
+                    () = tokio::time::sleep_until(end) => {}
+                    () = activity.0.enough.notified() => return,
+                }
             }
         }
     }
@@ -79,7 +92,14 @@ impl Activity {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Running {
+    /// No request is wanted on the connection after this one.
+    pub(super) fn is_the_last(&self) {
+        self.0.0.enough.notify_one();
     }
 }
 

@@ -1,5 +1,5 @@
-//! Arrived → Admitted: a strictly formed request head, for a host and a route of ours, within its limits. The doors have
-//! bounded the head's size before it comes here.
+//! Arrived → Admitted: a strictly formed request head, for a host and a route of ours, within its limits, from a source
+//! within its rates, at a time when it can be taken on. The doors have bounded the head's size before it comes here.
 
 use std::sync::Arc;
 
@@ -7,12 +7,14 @@ use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE
 use http::{HeaderMap, HeaderName, Request};
 
 use super::exchange::Exchange;
+use super::limits::{charge_source, check_route};
 use super::refusal::{Refused, malformed};
 use super::snapshot::Snapshot;
 use crate::answer::Body;
 use crate::base::fault::Cure;
 use crate::base::{Code, Connection, Fault, RequestId, Timestamp};
 use crate::config::{Lookup, RequestPath};
+use crate::defense::Defense;
 
 /// Headers that may stand once (HTTP-12). `Content-Digest` is a dictionary and may be spread over lines, but not here: a
 /// second line is a second chance to disagree.
@@ -60,6 +62,7 @@ impl Arrived {
             authority: String::new(),
             route: None,
             good_signature: None,
+            hang_up: false,
             payment: None,
         };
         Self {
@@ -69,10 +72,10 @@ impl Arrived {
     }
 }
 
-/// Checks form, host, route and declared size.
-pub(super) fn admit(arrived: Arrived) -> Result<Admitted, Refused> {
+/// Checks form, host, route, rates, load and declared size.
+pub(super) fn admit(arrived: Arrived, defense: &Defense) -> Result<Admitted, Refused> {
     let Arrived { mut exchange, body } = arrived;
-    match check(&mut exchange) {
+    match check(&mut exchange, defense) {
         Ok(()) => Ok(Admitted { exchange, body }),
         Err(fault) => Err(Refused::new(exchange, fault)),
     }
@@ -89,7 +92,8 @@ impl Admitted {
     }
 }
 
-fn check(exchange: &mut Exchange) -> Result<(), Fault> {
+fn check(exchange: &mut Exchange, defense: &Defense) -> Result<(), Fault> {
+    let within_rates = charge_source(exchange, defense);
     check_form(&exchange.head.headers)?;
     exchange.authority = authority(exchange)?;
     let path = RequestPath::parse(exchange.path()).ok_or_else(|| {
@@ -101,7 +105,7 @@ fn check(exchange: &mut Exchange) -> Result<(), Fault> {
         .route_host(door, &exchange.authority)
         .ok_or(Code::Misdirected)?;
     if path.is_reserved() {
-        return Ok(());
+        return within_rates;
     }
     match snapshot.config.routes.find(host, &exchange.head.method, &path) {
         Lookup::Found(route) => exchange.route = snapshot.route(&route.name),
@@ -116,6 +120,8 @@ fn check(exchange: &mut Exchange) -> Result<(), Fault> {
         Lookup::Unknown => {}
     }
     let route = exchange.route.as_ref().ok_or(Code::RouteUnknown)?;
+    within_rates?;
+    check_route(exchange, defense)?;
     match declared_length(&exchange.head.headers)? {
         Some(length) if length > route.route.body_limit => Err(Code::BodyTooLarge.into()),
         _ => Ok(()),

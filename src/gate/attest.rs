@@ -13,6 +13,7 @@ use super::evidence::{PaymentEvidence, find_key, payment_evidence};
 use super::exchange::Exchange;
 use super::identify::{Caller, Identified};
 use super::journey::Services;
+use super::limits::charge_caller;
 use super::nonce::use_once;
 use super::refusal::{Refused, malformed};
 use crate::answer::{Body, Unread};
@@ -68,10 +69,11 @@ pub(super) async fn attest(identified: Identified, services: &Services) -> Resul
         .map(|caller| (caller.token.subject.clone(), caller.token.client.clone()));
     match attestation(&mut exchange, body, caller, services).await {
         Ok(facts) => Ok(Attested { exchange, facts }),
+        // Too many requests are counted, not written down one by one: that would let a flood through to the store.
         Err(fault) => Err(Refused {
             exchange,
+            caller: who.filter(|_| fault.code != Code::RateLimited),
             fault,
-            caller: who,
         }),
     }
 }
@@ -98,7 +100,11 @@ async fn attestation(
     };
     if signed {
         check_signature(exchange, &mut facts, services).await?;
-        touch(exchange, facts.caller.as_ref(), services).await;
+        // Where the signature was the proof, it is only now that the customer is known to be there (SCA-06).
+        if let Some(caller) = facts.caller.as_ref().filter(|caller| !caller.proven) {
+            charge_caller(exchange, caller, services)?;
+            services.sessions.touch(&caller.token.session, exchange.at).await;
+        }
     }
     let keyed = exchange
         .route
@@ -108,13 +114,6 @@ async fn attestation(
         facts.idempotency_key = Some(Key::read(&exchange.head.headers)?);
     }
     Ok(facts)
-}
-
-/// Where the signature was the proof, it is only now that the customer is known to be there (SCA-06).
-async fn touch(exchange: &Exchange, caller: Option<&Caller>, services: &Services) {
-    if let Some(caller) = caller.filter(|caller| !caller.proven) {
-        services.sessions.touch(&caller.token.session, exchange.at).await;
-    }
 }
 
 async fn read_body(exchange: &Exchange, body: Body) -> Result<Bytes, Fault> {

@@ -21,6 +21,8 @@ pub(super) struct Exchange {
     pub(super) route: Option<Arc<GateRoute>>,
     /// The label of the client's signature, once it was found good: answers then cover it.
     pub(super) good_signature: Option<String>,
+    /// Whether the connection ends with the answer.
+    pub(super) hang_up: bool,
     /// The payment that the answer is about, once it is on record: answers then say where its receipt is.
     pub(super) payment: Option<TransactionId>,
 }

@@ -10,13 +10,14 @@ use super::answer_signature::sign_answer;
 use super::exchange::Exchange;
 use super::journey::Services;
 use super::kept::{Kept, keep};
+use super::limits::logs_in;
 use super::recall::ASK_AGAIN;
 use super::receipt;
 use super::refusal::Refused;
 use super::seal::{Pending, Sealed};
 use super::sealed_write::Reservation;
 use super::snapshot::GateRoute;
-use crate::answer::{Body, add_security_headers, problem};
+use crate::answer::{Body, HangUp, add_security_headers, oauth_refusal, problem};
 use crate::base::event::Digest;
 use crate::base::{Code, Entropy, Event, Fault, TransactionId};
 use crate::store::Batch;
@@ -201,7 +202,13 @@ pub(super) fn respond(exchange: &Exchange, answer: Answer, services: &Services) 
 /// A refusal as an answer, signed where answers are signed.
 pub(super) async fn refuse(refused: Refused, services: &Services) -> Answered {
     let Refused { exchange, fault, .. } = refused;
-    let mut response = problem(&fault, exchange.id);
+    let mut response = match oauth_refusal(&fault).filter(|_| logs_in(exchange.path())) {
+        Some(response) => response,
+        None => problem(&fault, exchange.id),
+    };
+    if exchange.hang_up {
+        response.extensions_mut().insert(HangUp);
+    }
     add_security_headers(response.headers_mut(), exchange.id);
     if let Some(payment) = &exchange.payment {
         receipt::link(response.headers_mut(), payment);

@@ -8,6 +8,7 @@ use http::header::AUTHORIZATION;
 use super::admit::Admitted;
 use super::exchange::Exchange;
 use super::journey::Services;
+use super::limits::charge_caller;
 use super::refusal::{Refused, malformed};
 use crate::answer::Body;
 use crate::base::fault::Cure;
@@ -86,16 +87,20 @@ pub(super) async fn caller(
         .map_err(not_live)?;
     let client = services.clients.find(&token.client).ok_or(Code::TokenInvalid)?;
     let proven = prove(exchange, services, scheme, credentials, &token, access).await?;
-    check_scope(exchange, &token)?;
-    check_login(exchange, &token)?;
-    if proven {
-        services.sessions.touch(&token.session, exchange.at).await;
-    }
-    Ok(Caller {
+    let caller = Caller {
         token,
         client,
         proven,
-    })
+    };
+    if proven {
+        charge_caller(exchange, &caller, services)?;
+    }
+    check_scope(exchange, &caller.token)?;
+    check_login(exchange, &caller.token)?;
+    if proven {
+        services.sessions.touch(&caller.token.session, exchange.at).await;
+    }
+    Ok(caller)
 }
 
 /// The access token, from the `Authorization` header and nowhere else (FAPI-21).

@@ -7,6 +7,7 @@ use super::admit::{Arrived, admit};
 use super::attest::attest;
 use super::forward::{Answered, forward, refuse};
 use super::identify::identify;
+use super::limits::check_own;
 use super::media_type::payment_is_json;
 use super::permit::permit;
 use super::recall::{Recalled, recall};
@@ -15,8 +16,9 @@ use super::seal::seal;
 use super::snapshot::Snapshot;
 use super::visitor::visitor;
 use crate::answer::{Body, add_security_headers};
-use crate::audit::{Passages, Receipts, Refusals, SourcePrefix};
-use crate::base::{Clock, Code, Connection, Entropy, Event, RequestId, Timestamp};
+use crate::audit::{Passages, Receipts, Refusals};
+use crate::base::{Clock, Code, Connection, Entropy, Event, RequestId, SourcePrefix, Timestamp};
+use crate::defense::Defense;
 use crate::identity::Sessions;
 use crate::keys::Keyring;
 use crate::oauth::bound_key::BoundKeys;
@@ -57,6 +59,8 @@ pub struct Services {
     pub underway: Underway,
     /// Permitted requests that write nothing else.
     pub passages: Passages,
+    /// Rates, bans and shedding.
+    pub defense: Arc<Defense>,
     /// Refusals of callers who are nobody yet.
     pub refusals: Arc<Refusals>,
     /// What is counted.
@@ -130,8 +134,8 @@ impl Gate {
     /// Every step, once, in order.
     async fn travel(&self, arrived: Arrived) -> Result<Answered, Refused> {
         let services = &self.services;
-        // Well-formed, for a host and a route of ours, within its limits.
-        let admitted = admit(arrived)?;
+        // Well-formed, for a host and a route of ours, within its limits and rates, while there is room for it.
+        let admitted = admit(arrived, &services.defense)?;
         if admitted.is_own() {
             return self.answer_own(admitted).await;
         }
@@ -156,7 +160,11 @@ impl Gate {
 
     async fn answer_own(&self, admitted: super::Admitted) -> Result<Answered, Refused> {
         let (exchange, body) = admitted.into_parts();
-        let visitor = match self.own.about_a_customer(&exchange.head) {
+        let resource = self.own.about_a_customer(&exchange.head);
+        if let Err(fault) = check_own(&exchange, resource.is_some(), &self.services.defense) {
+            return Err(Refused::new(exchange, fault));
+        }
+        let visitor = match resource {
             None => None,
             Some(resource) => match visitor(&exchange, resource, &self.services).await {
                 Ok(visitor) => Some(visitor),
@@ -183,15 +191,33 @@ impl Gate {
         let exchange = &refused.exchange;
         let route = exchange.route.as_ref().map(|route| &route.name);
         let name = route.map_or("-", |route| route.as_str());
-        tracing::info!(request = %exchange.id, route = name, fault = %refused.fault, "refused");
+        let lines = self.services.defense.lines();
+        // What callers who are somebody can cause is bounded by their rate.
+        let unwritten = match refused.caller {
+            Some(_) => Some(0),
+            None => lines.one_more(exchange.at),
+        };
+        if let Some(unwritten) = unwritten {
+            tracing::info!(request = %exchange.id, route = name, fault = %refused.fault, unwritten, "refused");
+        }
         self.record(&refused).await;
         if refused.caller.is_none() {
+            self.count_malformed(&refused);
             let source = SourcePrefix::of(exchange.connection.peer.ip());
             self.services
                 .refusals
                 .count(source, refused.fault.code, route, exchange.at);
         }
         refuse(refused, &self.services).await
+    }
+
+    /// What is no well-formed request counts against its source: a flood of it is one, a few are not.
+    fn count_malformed(&self, refused: &Refused) {
+        let exchange = &refused.exchange;
+        if refused.fault.code == Code::RequestMalformed {
+            let (rules, source) = (&exchange.snapshot.config.defense, exchange.connection.peer.ip());
+            self.services.defense.malformed(rules, source, exchange.at);
+        }
     }
 
     /// The refusal of an identified caller by judgement is a decision, and goes on record before the caller hears of it.

@@ -26,6 +26,7 @@ mod forward;
 mod identify;
 mod journey;
 mod kept;
+mod limits;
 mod media_type;
 mod nonce;
 mod order;

@@ -40,7 +40,10 @@ pub(super) async fn use_once(
         }
         return Ok(place);
     }
-    let once = services.dpop.replay().once(place, created, until, exchange.at);
+    let once = services
+        .dpop
+        .used_at_resources()
+        .once(place, created, until, exchange.at);
     match once.await {
         Ok(()) => Ok(place),
         Err(ReplayRefusal::BeforeStart) => {

@@ -133,7 +133,12 @@ impl AuthorizationServer {
             .concat(),
         );
         let end = expires.plus(Duration::from_secs(1));
-        let once = self.services.dpop.replay().once(key, issued, end, now).await;
+        let once = self
+            .services
+            .dpop
+            .used_at_the_entrance()
+            .once(key, issued, end, now)
+            .await;
         once.map_err(|refusal| match refusal {
             ReplayRefusal::Seen | ReplayRefusal::BeforeStart => refused(),
             ReplayRefusal::Overloaded => error::store(refusal),

@@ -113,7 +113,7 @@ impl AuthorizationServer {
         );
         self.services.db.commit(batch).await?;
         self.services.logins.sweep(now).await?;
-        self.services.dpop.replay().sweep(now).await
+        self.services.dpop.used_at_resources().sweep(now).await
     }
 
     pub(super) fn now(&self) -> Timestamp {

@@ -102,23 +102,29 @@ pub async fn build(
     schedule::sequence(&jobs, &opened.sequencer);
     schedule::record_passages(&jobs, &services);
     schedule::record_refusals(&jobs, &services);
+    schedule::watch_queues(&jobs, &services);
+    schedule::record_bans(&jobs, &gate, &services);
     if development {
         schedule::follow_policies(&jobs, &reloader);
     }
     let health = Arc::new(Health::new(checks(&services, opened.sequencer), development));
     let drain = Drain::default();
+    let refusals = EdgeRefusals {
+        services: Arc::clone(&services),
+        gate: Arc::clone(&gate),
+    };
     let edge = Edge::new(
         limits(&config),
         drain,
         clock,
         entropy,
         metrics.clone(),
-        Arc::new(EdgeRefusals(Arc::clone(&services))),
+        Arc::new(refusals.clone()),
     );
     let (listeners, addresses) = bind(&config, &doors)?;
     let admin = admin_front(&opened.log, &services, &gate, &reloader, development);
     let gateway = Gateway {
-        doors: open_doors(doors, listeners.doors, gate, admin),
+        doors: open_doors(doors, listeners.doors, PublicFront { gate, refusals }, admin),
         operations: Some((listeners.operations, operations(metrics, Arc::clone(&health)))),
         edge,
         jobs,
@@ -177,10 +183,10 @@ fn bind(config: &Config, doors: &Doors) -> Result<(Listeners, Addresses), StartE
 fn open_doors(
     doors: Doors,
     listeners: Vec<(Door, Listener)>,
-    gate: Arc<Gate>,
+    public: PublicFront,
     admin: Arc<dyn Serve>,
 ) -> Vec<OpenDoor> {
-    let public: Arc<dyn Serve> = Arc::new(PublicFront { gate });
+    let public: Arc<dyn Serve> = Arc::new(public);
     let Doors {
         public: public_tls,
         mutual,

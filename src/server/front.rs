@@ -11,8 +11,8 @@ use tower::ServiceExt as _;
 
 use crate::answer::{Body, add_security_headers, problem};
 use crate::api::receipts;
-use crate::audit::SourcePrefix;
-use crate::base::{Clock, Code, Connection, Entropy, Fault, RequestId, Timestamp};
+use crate::base::{Clock, Code, Connection, Entropy, Fault, RequestId, SourcePrefix, Timestamp};
+use crate::defense::Cause;
 use crate::edge::{CountRefusals, Serve};
 use crate::gate::{Gate, OwnPaths, Services};
 use crate::telemetry::{Label, names};
@@ -20,6 +20,7 @@ use crate::telemetry::{Label, names};
 /// Behind the public door and its mutual-TLS twin.
 pub(super) struct PublicFront {
     pub(super) gate: Arc<Gate>,
+    pub(super) refusals: EdgeRefusals,
 }
 
 impl Serve for PublicFront {
@@ -31,13 +32,44 @@ impl Serve for PublicFront {
         let gate = Arc::clone(&self.gate);
         Box::pin(async move { gate.handle(request, connection).await })
     }
+
+    fn turns_away(&self, source: IpAddr, now: Timestamp) -> bool {
+        let snapshot = self.gate.snapshot();
+        let defense = &self.refusals.services.defense;
+        match defense.connection(&snapshot.config().defense, source, now) {
+            Ok(()) => false,
+            Err(code) => {
+                self.refusals.record(source, code, now);
+                true
+            }
+        }
+    }
 }
 
 /// Refusals at the doors, counted and on record like those of the gate before it knows a caller.
-pub(super) struct EdgeRefusals(pub(super) Arc<Services>);
+#[derive(Clone)]
+pub(super) struct EdgeRefusals {
+    pub(super) services: Arc<Services>,
+    pub(super) gate: Arc<Gate>,
+}
 
 impl CountRefusals for EdgeRefusals {
     fn count(&self, source: IpAddr, code: Code, now: Timestamp) {
+        self.record(source, code, now);
+        let cause = match code {
+            // Its own doing is in the rates already, or not its fault.
+            Code::Banned | Code::Overloaded => return,
+            Code::RateLimited => Cause::Connections,
+            _ => Cause::Framing,
+        };
+        let snapshot = self.gate.snapshot();
+        let rules = &snapshot.config().defense;
+        self.services.defense.flooded(rules, source, cause, now);
+    }
+}
+
+impl EdgeRefusals {
+    fn record(&self, source: IpAddr, code: Code, now: Timestamp) {
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::BAD_REQUEST);
         let labels = [
             "-".into(),
@@ -45,8 +77,10 @@ impl CountRefusals for EdgeRefusals {
             code.name().into(),
             Label::status_class(status),
         ];
-        self.0.metrics.count(&names::REQUESTS, labels);
-        self.0.refusals.count(SourcePrefix::of(source), code, None, now);
+        self.services.metrics.count(&names::REQUESTS, labels);
+        self.services
+            .refusals
+            .count(SourcePrefix::of(source), code, None, now);
     }
 }
 

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use crate::audit::{Anchor, AnchorFault, Log, LogError, Passages, Receipts, Refusals, Sequencer};
 use crate::base::{Clock, Entropy, Timestamp};
 use crate::config::{Config, StoreUrl};
+use crate::defense::Defense;
 use crate::gate::Services;
 use crate::identity::{self, Customers, Logins, Passwords, Sessions, Throttle};
 use crate::keys::{Keyring, Schedule, read_kek};
@@ -87,6 +88,7 @@ pub(super) async fn open(
         nonces: Ephemeral::new(NONCES),
         underway: Underway::default(),
         passages: Passages::default(),
+        defense: Arc::new(Defense::new(Arc::clone(entropy))),
         refusals: Arc::new(Refusals::new(Arc::clone(&pseudonyms))),
         clock: Arc::clone(clock),
         entropy: Arc::clone(entropy),

@@ -100,6 +100,7 @@ fn changes(old: &Snapshot, config: &Config, policy: &Bundle, same_upstreams: boo
         ("policies", old.policy().version() != policy.version()),
         ("route", before.routes != config.routes),
         ("upstream", !same_upstreams),
+        ("defense", before.defense != config.defense),
         ("charter", before.charter() != config.charter()),
     ];
     differs

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::jobs::Jobs;
 use super::reload::Reloader;
 use crate::audit::Sequencer;
+use crate::defense::{self, Queue};
 use crate::gate::{Gate, Services, Settlement};
 use crate::oauth::AuthorizationServer;
 use crate::store::{Batch, StoreError};
@@ -17,6 +18,10 @@ const EVERY_SECOND: Duration = Duration::from_secs(1);
 const SEQUENCING: Duration = Duration::from_millis(100);
 /// Permitted reads are durable within 200 ms (design 9).
 const RECORDING: Duration = Duration::from_millis(100);
+/// Looks at the queues: enough of them in the second that a wait must stand before it counts.
+const WATCHING: Duration = Duration::from_millis(50);
+/// How long one look at the runtime's queue sleeps before it wants its turn.
+const NAP: Duration = Duration::from_millis(10);
 const EVERY_MINUTE: Duration = Duration::from_secs(60);
 
 /// Starts the jobs of a gateway.
@@ -119,6 +124,45 @@ pub(super) fn record_refusals(jobs: &Jobs, services: &Arc<Services>) {
     });
     let shared = Arc::clone(services);
     jobs.at_the_end("refusals", move || flush(shared, EVERY_SECOND));
+}
+
+/// Measures how long work waits: for a turn on the runtime, in all a task goes through between being due and running, and
+/// for the store's writer.
+pub(super) fn watch_queues(jobs: &Jobs, services: &Arc<Services>) {
+    let services = Arc::clone(services);
+    jobs.every("queues", WATCHING, move || {
+        let services = Arc::clone(&services);
+        async move {
+            let due = tokio::time::Instant::now() + NAP;
+            tokio::time::sleep_until(due).await;
+            // Behind everything else that is ready, as a request that has just come.
+            tokio::task::yield_now().await;
+            let (shed, now) = (services.defense.shed(), services.clock.now());
+            shed.look(Queue::Runtime, due.elapsed(), now);
+            shed.look(Queue::Store, services.db.queue_wait(), now);
+            Ok::<_, StoreError>(())
+        }
+    });
+}
+
+/// Writes bans down and forgets those that are long over.
+pub(super) fn record_bans(jobs: &Jobs, gate: &Arc<Gate>, services: &Arc<Services>) {
+    let (gate, services) = (Arc::clone(gate), Arc::clone(services));
+    jobs.every("bans", EVERY_SECOND, move || {
+        let (snapshot, services) = (gate.snapshot(), Arc::clone(&services));
+        async move {
+            let rules = &snapshot.config().defense;
+            let tools = (&*services.pseudonyms, &*services.entropy, &services.metrics);
+            defense::record(
+                &services.defense,
+                rules,
+                &services.db,
+                tools,
+                services.clock.now(),
+            )
+            .await
+        }
+    });
 }
 
 /// A gateway on a development store follows its policy folder by itself; any other waits to be told.

@@ -102,6 +102,13 @@ impl Db {
         self.writer.last_event()
     }
 
+    /// The longest time that a batch has waited for the writer since the last call, or has been waiting behind one that does
+    /// not finish. For one observer.
+    #[must_use]
+    pub fn queue_wait(&self) -> Duration {
+        self.writer.queue_wait()
+    }
+
     /// The rows that `sql` selects from what is on disk.
     ///
     /// # Errors

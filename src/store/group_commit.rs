@@ -15,6 +15,7 @@ use super::batch::{Batch, Guard, Statement, Step};
 use super::bind::bind;
 use super::chain::Chain;
 use super::error::StoreError;
+use super::queue_wait::QueueWait;
 use super::threads::Threads;
 use crate::telemetry::{Metrics, names};
 
@@ -25,6 +26,7 @@ const TOGETHER: usize = 256;
 
 struct Job {
     batch: Batch,
+    handed_over: Instant,
     answer: oneshot::Sender<Result<(), StoreError>>,
 }
 
@@ -34,6 +36,7 @@ pub(super) struct Writer {
     thread: Arc<Threads<Job>>,
     metrics: Arc<OnceLock<Metrics>>,
     last_event: watch::Receiver<i64>,
+    wait: Arc<QueueWait>,
 }
 
 /// What the thread works with.
@@ -50,6 +53,8 @@ impl Writer {
         let mut thread = Threads::new(jobs);
         let metrics = Arc::new(OnceLock::new());
         let counted = Arc::clone(&metrics);
+        let wait = Arc::new(QueueWait::default());
+        let timed = Arc::clone(&wait);
         let chain = Chain::load(&connection)?;
         let (durable, last_event) = watch::channel(chain.sequence);
         let appender = Appender {
@@ -57,12 +62,13 @@ impl Writer {
             chain: Some(chain),
         };
         thread.spawn("store-writer", move || {
-            write_all(appender, &waiting, &counted, &durable);
+            write_all(appender, &waiting, (&counted, &timed), &durable);
         })?;
         Ok(Self {
             thread: Arc::new(thread),
             metrics,
             last_event,
+            wait,
         })
     }
 
@@ -76,10 +82,19 @@ impl Writer {
         self.last_event.clone()
     }
 
+    /// How long batches have waited for the thread since the last call.
+    pub(super) fn queue_wait(&self) -> std::time::Duration {
+        self.wait.look()
+    }
+
     /// Returns when the batch is on disk, or why it is not.
     pub(super) async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
         let (answer, outcome) = oneshot::channel();
-        self.thread.hand_over(Job { batch, answer })?;
+        self.thread.hand_over(Job {
+            batch,
+            handed_over: Instant::now(),
+            answer,
+        })?;
         outcome.await.unwrap_or(Err(StoreError::Busy))
     }
 }
@@ -87,15 +102,17 @@ impl Writer {
 fn write_all(
     mut appender: Appender,
     waiting: &Receiver<Job>,
-    metrics: &OnceLock<Metrics>,
+    (metrics, wait): (&OnceLock<Metrics>, &QueueWait),
     durable: &watch::Sender<i64>,
 ) {
     let mut jobs = Vec::with_capacity(TOGETHER);
     while let Ok(first) = waiting.recv() {
+        wait.begin(first.handed_over);
         jobs.push(first);
         jobs.extend(waiting.try_iter().take(TOGETHER - 1));
         let began = Instant::now();
         let outcomes = appender.write(&jobs);
+        wait.end();
         if let Some(metrics) = metrics.get() {
             count(metrics, &outcomes, began);
         }

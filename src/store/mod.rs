@@ -20,6 +20,7 @@ mod error;
 mod group_commit;
 mod inspect;
 mod migrations;
+mod queue_wait;
 mod read;
 mod row;
 #[cfg(test)]

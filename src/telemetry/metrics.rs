@@ -45,7 +45,7 @@ macro_rules! table {
 table! {
     BUILD Gauge "countersign_build" ["version"] "Always 1; the version that runs.";
     CONNECTIONS Gauge "countersign_connections" ["door"] "Connections that are open.";
-    CONNECTIONS_REFUSED Counter "countersign_connections_refused_total" ["door", "reason"] "Connections closed before TLS: `door-full`, `source-full`, `proxy-header`, `proxy-deadline`.";
+    CONNECTIONS_REFUSED Counter "countersign_connections_refused_total" ["door", "reason"] "Connections closed before TLS: `door-full`, `source-full`, `turned-away` (banned, or too many in a short time), `proxy-header`, `proxy-deadline`.";
     CONNECTIONS_CUT Counter "countersign_connections_cut_total" ["door", "reason"] "Connections cut because their client was too slow: `head-deadline`, `answer-deadline`.";
     HANDSHAKES_FAILED Counter "countersign_tls_handshakes_failed_total" ["door", "cause"] "TLS handshakes that failed.";
     FRAMES_REFUSED Counter "countersign_http2_refused_total" ["reason"] "Refusals for the frames of HTTP/2: connections by the guard's word, streams and connections that the parser refused (`stream-`, `parser`).";
@@ -61,6 +61,8 @@ table! {
     JOB_RUNS Counter "countersign_job_runs_total" ["job", "outcome"] "Runs of periodic jobs.";
     PAYMENTS_UNKNOWN Gauge "countersign_payments_unknown" ["upstream"] "Payments whose outcome is unknown.";
     PAYMENTS_SETTLED Counter "countersign_payments_settled_total" ["upstream", "outcome"] "Unknown outcomes that became known.";
+    BANS Gauge "countersign_bans" [] "Sources that are banned.";
+    QUEUE_WAIT Gauge "countersign_queue_wait_milliseconds" ["queue"] "Standing wait for a turn on the runtime, and for the store's writer.";
     RELOADS Counter "countersign_reloads_total" ["outcome"] "Reloads of the configuration.";
 }
 

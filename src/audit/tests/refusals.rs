@@ -1,6 +1,7 @@
 //! Refusals of strangers: counted, bounded, and nobody named.
 
 use super::*;
+use crate::base::SourcePrefix;
 
 async fn refusals(gate: &Running) -> Refusals {
     let entropy: Arc<dyn crate::base::Entropy> = gate.entropy.clone();

@@ -48,6 +48,7 @@ quorum = 1                      # a development store may; elsewhere one person 
 
 [defense]
 trusted_sources = ["127.0.0.0/8", "::1/128"]
+customer_rate = "off"           # one customer of the demonstration stands for many in long runs
 "#,
         listen = listen(*public),
         mtls = listen(ports.mtls),

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use http::Method;
 
 use super::{SOUND, edited, folder, read};
 use crate::config::{
-    Deployment, DpopNonce, Idempotency, Lookup, RequestPath, SecretRef, StoreUrl, json_schema,
+    Deployment, DpopNonce, Idempotency, Lookup, Rate, RequestPath, SecretRef, StoreUrl, json_schema,
 };
 
 #[test]
@@ -218,6 +219,41 @@ fn a_reload_names_the_keys_that_need_a_restart() {
         ["proxy.trusted"]
     );
     assert!(new("access = \"proof\"", "access = \"signed\"").is_empty());
+    let floods = "trusted_sources = \"10.0.0.0/8\"\nsource_rate = \"1/s burst 1\"\nban = \"2s\"\nqueue_target = \"1s\"";
+    assert!(new("[keys]", &format!("[defense]\n{floods}\n[keys]")).is_empty());
+}
+
+#[test]
+fn rates_are_numbers_off_or_the_defaults() {
+    let folder = folder();
+    let floods = |text: &str| {
+        let text = edited("[keys]", &format!("[defense]\n{text}\n[keys]"));
+        read(&text, folder.path()).unwrap().defense.floods
+    };
+    let rate = |millis, burst| {
+        let interval = Duration::from_millis(millis);
+        Some(Rate { interval, burst })
+    };
+    let defaults = floods("");
+    assert_eq!(defaults.source_rate, rate(5, 1000));
+    assert_eq!(defaults.oauth_rate, rate(50, 200));
+    assert_eq!(
+        (defaults.customer_rate, defaults.client_rate),
+        (rate(20, 500), None)
+    );
+    assert_eq!(defaults.ban_after, rate(100, 600));
+    assert_eq!(floods("source_rate = \"off\"").source_rate, None);
+    assert_eq!(
+        floods("client_rate = \"6/m burst 2\"").client_rate,
+        rate(10_000, 2)
+    );
+    let routed = edited(
+        "access = \"signed\"",
+        "access = \"signed\"\nrate = \"1/s burst 1\"",
+    );
+    let routes = read(&routed, folder.path()).unwrap().routes;
+    assert_eq!(routes.by_name("payments").unwrap().rate, rate(1000, 1));
+    assert_eq!(routes.by_name("accounts").unwrap().rate, None);
 }
 
 #[test]

@@ -20,6 +20,7 @@ use super::exchange::Exchange;
 use super::snapshot::Snapshot;
 use crate::answer::Body;
 use crate::base::{Code, Connection, Door, RequestId, SystemClock, SystemEntropy, Timestamp};
+use crate::defense::Defense;
 use crate::keys::{Keyring, Schedule, SealKey};
 use crate::policy::Bundle;
 use crate::store::Db;
@@ -93,6 +94,7 @@ access = "public"
 pub(super) struct World {
     pub(super) folder: TempDir,
     pub(super) snapshot: Arc<Snapshot>,
+    pub(super) defense: Defense,
 }
 
 pub(super) async fn world() -> World {
@@ -124,6 +126,7 @@ pub(super) async fn world() -> World {
     World {
         folder,
         snapshot: Arc::new(snapshot),
+        defense: Defense::new(Arc::new(SystemEntropy::default())),
     }
 }
 
@@ -144,7 +147,7 @@ impl World {
         let id = RequestId::new(NOW, &SystemEntropy::default());
         let request: Request<Body> = request.body(Body::empty()).unwrap();
         let arrived = Arrived::new(request, Arc::new(connection), Arc::clone(&self.snapshot), id, NOW);
-        match admit(arrived) {
+        match admit(arrived, &self.defense) {
             Ok(admitted) => Ok(admitted.into_parts().0),
             Err(refused) => Err(refused.fault.code),
         }

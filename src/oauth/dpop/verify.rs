@@ -51,7 +51,11 @@ pub struct Dpop {
     mtls_origin: Option<String>,
     policy: NoncePolicy,
     nonces: Nonces,
-    replay: Arc<Replay>,
+    /// What was used at a resource, with an access token of ours.
+    resources: Arc<Replay>,
+    /// What was used at the authorization server, where anybody can make a key and use it. A flood there fills this memory
+    /// only, and those who are in go on.
+    entrance: Arc<Replay>,
 }
 
 impl Dpop {
@@ -70,14 +74,21 @@ impl Dpop {
             mtls_origin: settings.mtls_origin.clone(),
             policy: settings.nonce,
             nonces,
-            replay: Arc::new(Replay::open(settings, db, now).await?),
+            resources: Arc::new(Replay::open(settings, db.clone(), now).await?),
+            entrance: Arc::new(Replay::open(settings, db, now).await?),
         })
     }
 
-    /// The memory of what was used, for others who must not accept a thing twice.
+    /// The memory of what callers with a token have used, for others who must not accept a thing twice.
     #[must_use]
-    pub fn replay(&self) -> &Arc<Replay> {
-        &self.replay
+    pub const fn used_at_resources(&self) -> &Arc<Replay> {
+        &self.resources
+    }
+
+    /// The memory of what was used at the authorization server.
+    #[must_use]
+    pub const fn used_at_the_entrance(&self) -> &Arc<Replay> {
+        &self.entrance
     }
 
     /// Judges the one proof in `request`, and remembers it.
@@ -90,7 +101,7 @@ impl Dpop {
         signed.check_binding(request.access_token, request.expected_key)?;
         self.check_nonce(&signed, request.place, request.now)?;
         signed.check_time(request.now)?;
-        self.remember(&signed, request.now).await?;
+        self.remember(&signed, request.place, request.now).await?;
         Ok(Proof {
             thumbprint: signed.thumbprint,
             key: signed.key,
@@ -140,11 +151,15 @@ impl Dpop {
     }
 
     /// Each `jti` once per key, until its proof is too old anyway (DPOP-07).
-    async fn remember(&self, proof: &SignedProof, now: Timestamp) -> Result<(), DpopRefusal> {
+    async fn remember(&self, proof: &SignedProof, place: Place, now: Timestamp) -> Result<(), DpopRefusal> {
         let end = proof
             .issued()
             .plus(limits::PROOF_AGE + limits::CLOCK_AHEAD + Duration::from_secs(1));
-        let once = self.replay.once(proof.replay_key(), proof.issued(), end, now);
+        let replay = match place {
+            Place::Resource => &self.resources,
+            Place::Token | Place::Authorization => &self.entrance,
+        };
+        let once = replay.once(proof.replay_key(), proof.issued(), end, now);
         once.await.map_err(|refusal| match refusal {
             ReplayRefusal::BeforeStart => DpopRefusal::Stale,
             ReplayRefusal::Seen => DpopRefusal::Replayed,

@@ -136,7 +136,7 @@ async fn a_payment_passes_at_the_twin_when_it_was_signed_for_it() {
 /// HTTP-11: whoever does not send the rest of a body is not waited for, and nothing of it goes anywhere.
 #[tokio::test]
 async fn a_body_that_does_not_come_is_not_waited_for() {
-    let slow = Setting("[admin]", "[defense]\nbody_timeout = \"1s\"\n\n[admin]");
+    let slow = Setting("[defense]", "[defense]\nbody_timeout = \"1s\"");
     let gateway = TestGateway::with(&[slow]).await;
     let head = format!(
         "POST /rates/eur HTTP/1.1\r\nhost: {}\r\ncontent-length: 100\r\n\r\nonly this",
