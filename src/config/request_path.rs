@@ -1,4 +1,4 @@
-//! A request's path, as it is held against the patterns of the routes.
+//! A request's path, as it is held against the patterns of the routes (HTTP-10).
 //!
 //! Backends differ in what they make of `%2e%2e`, `//` or `;a=b`. A path that some of them would read as another path is
 //! refused, and the rest is compared decoded, so that no spelling of `/payments` slips past its route to a laxer one.

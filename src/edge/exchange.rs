@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use countersign_framing::http1::Reason;
 use http::header::{CONNECTION, HeaderName, SERVER};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Semaphore;
 
@@ -18,6 +19,7 @@ use super::head;
 use super::places::Share;
 use crate::answer::{self, Body, HangUp};
 use crate::base::{Connection, RequestId, Timestamp};
+use crate::telemetry::names;
 
 const X_POWERED_BY: HeaderName = HeaderName::from_static("x-powered-by");
 
@@ -78,6 +80,17 @@ impl Exchanges {
 
     /// Answers one request; whatever happens inside, there is an answer.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        // In HTTP/1.1 hyper sees to it; a client of HTTP/2 would reset the stream and read nothing.
+        let without_content = request.method() == Method::HEAD && request.version() == Version::HTTP_2;
+        let response = self.answer_in_full(request).await;
+        if without_content {
+            head::without_content(response)
+        } else {
+            response
+        }
+    }
+
+    async fn answer_in_full(&self, request: Request<Incoming>) -> Response<Body> {
         if let Err(refusal) = self.check(&request) {
             return self.refuse(&refusal, request.version());
         }
@@ -96,8 +109,13 @@ impl Exchanges {
         // Nobody needs to know what runs here or behind (HDR-04). `Date` is hyper's.
         response.headers_mut().remove(SERVER);
         response.headers_mut().remove(X_POWERED_BY);
+        let broken = self.finding.in_body();
+        if let Some(reason) = broken {
+            // Who read the body has refused and counted the request.
+            self.tell(reason);
+        }
         let hangs_up = version != Version::HTTP_2 && response.extensions().get::<HangUp>().is_some();
-        if hangs_up || self.finding.is_in_body() {
+        if hangs_up || broken.is_some() {
             head::close(&mut response);
         }
         response
@@ -106,11 +124,18 @@ impl Exchanges {
     fn check(&self, request: &Request<Incoming>) -> Result<(), head::Refusal> {
         match self.finding.refusal(request) {
             Some(reason) => {
-                tracing::debug!(peer = %self.connection.peer, reason = reason.name(), "a request was not framed");
+                self.tell(reason);
                 Err(head::Refusal::Fault(framing::fault(reason)))
             }
             None => head::check(request),
         }
+    }
+
+    fn tell(&self, reason: Reason) {
+        tracing::debug!(peer = %self.connection.peer, reason = reason.name(), "a request was not framed");
+        self.edge
+            .metrics
+            .count(&names::FRAMING_REFUSED, [reason.name().into()]);
     }
 
     fn refuse(&self, refusal: &head::Refusal, version: Version) -> Response<Body> {

@@ -63,9 +63,12 @@ impl Finding {
         }
     }
 
-    /// Whether the body of the request that is answered now was refused; then no other follows.
-    pub(super) fn is_in_body(&self) -> bool {
-        matches!(self.0.get(), Some((Place::Body, _)))
+    /// Why the body of the request that is answered now was refused; then no other follows.
+    pub(super) fn in_body(&self) -> Option<Reason> {
+        match self.0.get() {
+            Some((Place::Body, reason)) => Some(*reason),
+            _ => None,
+        }
     }
 }
 
@@ -134,6 +137,10 @@ impl<S> Guarded<S> {
             buffer.put_slice(bytes);
             self.held.advance(length);
             self.passed -= length;
+        }
+        if self.held.is_empty() {
+            // A head that came in pieces is rare; an idle connection does not keep its room.
+            self.held = BytesMut::new();
         }
     }
 

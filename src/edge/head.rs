@@ -1,7 +1,8 @@
 //! Heads that are refused before anyone looks at what they ask for.
 
-use http::header::{CONNECTION, EXPECT, HOST, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body::Body as _;
 
 use crate::answer::{self, Body};
 use crate::base::fault::Cure;
@@ -106,6 +107,15 @@ pub(super) fn close(response: &mut Response<Body>) {
     response
         .headers_mut()
         .insert(CONNECTION, HeaderValue::from_static("close"));
+}
+
+/// An answer to HEAD: it says how long its content would be, and has none (RFC 9110, section 9.3.2).
+pub(super) fn without_content(response: Response<Body>) -> Response<Body> {
+    let (mut head, body) = response.into_parts();
+    if let Some(length) = body.size_hint().exact().filter(|length| *length > 0) {
+        head.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    Response::from_parts(head, Body::empty())
 }
 
 /// An answer that says nothing but its status.

@@ -6,6 +6,7 @@ use countersign_signatures::digest::{DigestError, DigestField, Digests};
 use countersign_signatures::{
     Algorithm, Component, Entry, Members, ParameterName, Policy, PolicyError, Signatures,
 };
+use http::Method;
 use http::header::CONTENT_ENCODING;
 use http_body_util::{BodyExt as _, Limited};
 
@@ -89,6 +90,11 @@ async fn attestation(
         return Err(Code::ContentEncodingRefused.into());
     }
     let body = read_body(exchange, body).await?;
+    // HTTP-08: a backend that expects no content there takes it for the next request (RFC 9110, section 9.3.1). The guard of
+    // HTTP/1.1 refuses it by its head; HTTP/2 shows it only now.
+    if !body.is_empty() && matches!(exchange.head.method, Method::GET | Method::HEAD) {
+        return Err(malformed("GET and HEAD have no content."));
+    }
     let mut facts = Attestation {
         content_digest: countersign_jose::sha256(&body),
         caller,

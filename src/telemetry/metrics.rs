@@ -48,6 +48,7 @@ table! {
     CONNECTIONS_REFUSED Counter "countersign_connections_refused_total" ["door", "reason"] "Connections closed before TLS: `door-full`, `source-full`, `turned-away` (banned, or too many in a short time), `proxy-header`, `proxy-deadline`.";
     CONNECTIONS_CUT Counter "countersign_connections_cut_total" ["door", "reason"] "Connections cut because their client was too slow: `head-deadline`, `answer-deadline`.";
     HANDSHAKES_FAILED Counter "countersign_tls_handshakes_failed_total" ["door", "cause"] "TLS handshakes that failed.";
+    FRAMING_REFUSED Counter "countersign_http1_refused_total" ["reason"] "Requests of HTTP/1.1 that are not framed in one way only, by the guard's word (docs/framing.md).";
     FRAMES_REFUSED Counter "countersign_http2_refused_total" ["reason"] "Refusals for the frames of HTTP/2: connections by the guard's word, streams and connections that the parser refused (`stream-`, `parser`).";
     REQUESTS Counter "countersign_requests_total" ["route", "access", "code", "status"] "Requests answered, by status class and code of refusal.";
     REQUEST_SECONDS Histogram "countersign_request_seconds" ["route", "access"] "Time from the head of a request to its answer.";

@@ -12,6 +12,7 @@ mod proxied;
 mod raw_http2;
 mod signed_answers;
 mod slow_clients;
+mod slow_heads;
 mod upstream_failures;
 mod upstreams;
 mod waiting;

@@ -2,7 +2,7 @@
 
 use super::field;
 use super::head::Side;
-use super::limits::{CHUNK_SIZE_DIGITS, Limits};
+use super::limits::{CHUNK_SIZE_DIGITS, Limits, TINY_CHUNK_BYTES, TINY_CHUNKS};
 use super::line;
 use super::reason::Reason;
 
@@ -10,6 +10,7 @@ use super::reason::Reason;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reader {
     state: State,
+    tiny_chunks: usize,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -50,7 +51,7 @@ impl Reader {
     /// The next part. `bytes` begins behind the part before, every time.
     pub(super) fn next(&mut self, bytes: &[u8], side: Side, limits: &Limits) -> Result<Part, Reason> {
         match &mut self.state {
-            State::Size => self.size(bytes),
+            State::Size => self.size(bytes, side),
             State::Data(left) => {
                 let take = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
                 *left = left.saturating_sub(take as u64);
@@ -68,7 +69,7 @@ impl Reader {
     }
 
     /// Digits and CRLF. Every byte is judged as it comes, so a line without end needs no bound of its own.
-    fn size(&mut self, bytes: &[u8]) -> Result<Part, Reason> {
+    fn size(&mut self, bytes: &[u8], side: Side) -> Result<Part, Reason> {
         let mut size = 0_u64;
         for (place, byte) in bytes.iter().enumerate() {
             if let Some(digit) = char::from(*byte).to_digit(16) {
@@ -84,20 +85,29 @@ impl Reader {
                 b'\n' => Err(Reason::BareLineFeed),
                 b'\r' => match bytes.get(place + 1) {
                     None => Ok(Part::Nothing),
-                    Some(b'\n') => {
-                        self.state = if size == 0 {
-                            State::Trailers(Trailers::default())
-                        } else {
-                            State::Data(size)
-                        };
-                        Ok(Part::Coding(place + 2))
-                    }
+                    Some(b'\n') => self.begin(size, side).map(|()| Part::Coding(place + 2)),
                     Some(_) => Err(Reason::BareCarriageReturn),
                 },
                 _ => Err(Reason::ChunkSize),
             };
         }
         Ok(Part::Nothing)
+    }
+
+    fn begin(&mut self, size: u64, side: Side) -> Result<(), Reason> {
+        if size == 0 {
+            self.state = State::Trailers(Trailers::default());
+            return Ok(());
+        }
+        // Answers are put together in one piece as they come.
+        if size < TINY_CHUNK_BYTES && side == Side::Requests {
+            self.tiny_chunks += 1;
+            if self.tiny_chunks > TINY_CHUNKS {
+                return Err(Reason::TinyChunks);
+            }
+        }
+        self.state = State::Data(size);
+        Ok(())
     }
 
     fn end(&mut self, bytes: &[u8]) -> Result<Part, Reason> {

@@ -11,6 +11,11 @@ pub(super) const STATUS_LINE_BYTES: usize = 512;
 pub(super) const INTERIM_ANSWERS: usize = 8;
 /// Digits of a chunk's size, leading zeros included: 32 bits. No honest chunk is that large, and no parser's number wraps.
 pub(super) const CHUNK_SIZE_DIGITS: usize = 8;
+/// A chunk of fewer bytes is a tiny one.
+pub(super) const TINY_CHUNK_BYTES: u64 = 64;
+/// Tiny chunks in one request. Who buffers a body keeps some tens of bytes for every piece of it; chunks of one byte would
+/// make that many times the body.
+pub(super) const TINY_CHUNKS: usize = 1024;
 /// Digits of `Content-Length`: 999 petabytes. The number fits into 63 bits, so no parser's wraps or turns negative.
 pub(super) const CONTENT_LENGTH_DIGITS: usize = 18;
 

@@ -79,6 +79,7 @@ reasons! {
     Unasked "unasked" Malformed "an answer to no request";
     ChunkSize "chunk-size" Malformed "a chunk's size is empty, longer than eight digits, or anything but hexadecimal digits (RFC 9112, 7.1)";
     ChunkExtension "chunk-extension" Malformed "a chunk has an extension (RFC 9112, 7.1.1)";
+    TinyChunks "tiny-chunks" Malformed "a request has more than 1024 chunks of fewer than 64 bytes";
     ChunkEnd "chunk-end" Malformed "a chunk's data are not followed by CRLF (RFC 9112, 7.1)";
     Trailers "trailers" Malformed "a request has trailers, or an answer a trailer that frames, routes or authenticates (RFC 9110, 6.5.1)";
     TrailersTooLarge "trailers-too-large" HeadersTooLarge "the trailer section has more bytes or fields than its bound";

@@ -99,3 +99,14 @@ fn a_large_chunk_passes_as_it_comes() {
     assert_eq!((outcome.passed, outcome.refused), (stream.len(), None));
     assert_eq!(outcome.account.messages[0].body.len(), 100_000);
 }
+
+#[test]
+fn a_body_in_crumbs_is_refused_and_one_of_many_chunks_is_not() {
+    let crumbs = |count: usize| format!("{HEAD}{}0\r\n\r\n", "1\r\nx\r\n".repeat(count));
+    assert_passed(crumbs(1024).as_bytes(), 1);
+    let outcome = request(crumbs(1025).as_bytes());
+    assert_eq!(outcome.refused.map(Reason::name), Some("tiny-chunks"));
+    assert_eq!(outcome.account.messages[0].body.len(), 1024);
+    let chunk = format!("40\r\n{}\r\n", "x".repeat(64));
+    assert_passed(format!("{HEAD}{}0\r\n\r\n", chunk.repeat(5000)).as_bytes(), 1);
+}

@@ -2,7 +2,7 @@
 //! them may bring it to the backend.
 
 use super::{converse, hidden};
-use crate::support::TestGateway;
+use crate::support::{Draft, Protocol, TestGateway};
 
 /// Sends the trick and sees to it that one answer refuses it, or that it is one harmless request.
 async fn assert_hides_nothing(gateway: &TestGateway, what: &str, bytes: String) {
@@ -259,4 +259,20 @@ async fn another_version_behind_a_good_request() {
         assert_eq!(statuses, [200, 400], "{second}");
         assert_eq!(gateway.backend.count(), before + 1, "{second}");
     }
+}
+
+/// CL.0 by way of HTTP/2 (HTTP-08): the backend speaks HTTP/1.1, and there the content would be framed by a length.
+#[tokio::test]
+async fn content_of_a_get_over_http2() {
+    let gateway = TestGateway::start().await;
+    let hidden = hidden(&gateway);
+    for method in ["GET", "HEAD"] {
+        let draft = Draft::new(&gateway, method, "/rates/eur").over(Protocol::Http2);
+        let mut ready = draft.finish();
+        ready.sent.body = hidden.clone().into();
+        let answer = ready.send().await;
+        assert_eq!(answer.status(), 400, "{answer:?}");
+        assert_eq!(answer.body().is_empty(), method == "HEAD", "{answer:?}");
+    }
+    assert_eq!(gateway.backend.count(), 0);
 }
