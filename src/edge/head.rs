@@ -4,6 +4,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, UPGRADE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 
+use super::fields;
 use crate::answer::{self, Body};
 use crate::base::fault::Cure;
 use crate::base::limits::{HEADER_BYTES, HEADER_COUNT, URI_BYTES};
@@ -31,6 +32,9 @@ impl From<Code> for Refusal {
 pub(super) fn check<B>(request: &Request<B>) -> Result<(), Refusal> {
     check_host(request)?;
     check_size(request)?;
+    if !fields::are_well_formed(request) {
+        return Err(Code::RequestMalformed.into());
+    }
     if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
         let fault = Fault::new(Code::MethodNotAllowed).cure(Cure::Allow(METHODS.to_owned()));
         return Err(Refusal::Fault(fault));

@@ -20,6 +20,7 @@ mod certificates;
 mod client_auth;
 mod drain;
 mod exchange;
+mod fields;
 mod frames;
 mod framing;
 mod greet;

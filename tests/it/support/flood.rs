@@ -28,6 +28,7 @@ const WARM_UP: usize = 5;
 /// `countersign serve` as it is built, with a backend that writes down what reaches it.
 pub(crate) struct Besieged {
     pub(crate) home: Home,
+    /// What reached it.
     pub(crate) backend: Backend,
     process: Child,
     /// Resident memory before any flood, in KiB.

@@ -16,7 +16,6 @@ pub(crate) const HEADERS: u8 = 1;
 pub(crate) const PRIORITY: u8 = 2;
 pub(crate) const RST_STREAM: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
-pub(crate) const PUSH_PROMISE: u8 = 5;
 pub(crate) const PING: u8 = 6;
 pub(crate) const GOAWAY: u8 = 7;
 pub(crate) const WINDOW_UPDATE: u8 = 8;
@@ -27,7 +26,6 @@ pub(crate) const END_STREAM: u8 = 0x1;
 pub(crate) const END_HEADERS: u8 = 0x4;
 
 /// Error codes (section 7).
-pub(crate) const NO_ERROR: u32 = 0;
 pub(crate) const PROTOCOL_ERROR: u32 = 1;
 pub(crate) const ENHANCE_YOUR_CALM: u32 = 11;
 
@@ -96,39 +94,34 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
-    /// Connects, without a byte of HTTP/2.
-    pub(crate) async fn silent(wire: &Wire) -> Self {
-        let stream = wire.connect(Protocol::Http2).await.unwrap();
+    /// Over a connection on which not a byte of HTTP/2 was said.
+    pub(crate) fn over(stream: TlsStream<TcpStream>) -> Self {
         let (reader, writer) = tokio::io::split(stream);
         Self { reader, writer }
     }
 
-    /// Connects, and says what must be said first, with these settings.
-    pub(crate) async fn open_with(wire: &Wire, settings: &[(u16, u32)]) -> Self {
-        let mut frames = Self::silent(wire).await;
+    /// Connects, and says what must be said first.
+    pub(crate) async fn open(wire: &Wire) -> Self {
+        Self::over(wire.connect(Protocol::Http2).await.unwrap())
+            .greet(&[])
+            .await
+    }
+
+    /// Says what must be said first, with these settings, and acknowledges those of the gateway when they have come.
+    pub(crate) async fn greet(mut self, settings: &[(u16, u32)]) -> Self {
         let mut payload = Vec::new();
         for (name, value) in settings {
             payload.extend(name.to_be_bytes());
             payload.extend(value.to_be_bytes());
         }
-        let mut bytes = PREFACE.to_vec();
-        bytes.extend(frame(SETTINGS, 0, 0, &payload));
-        bytes.extend(frame(SETTINGS, ACK, 0, &[]));
-        // The acknowledgement must not come before what it acknowledges.
-        let settings = bytes.split_off(bytes.len() - 9);
-        assert!(frames.send(&bytes).await);
-        while frames
+        assert!(self.send(PREFACE).await && self.send(&frame(SETTINGS, 0, 0, &payload)).await);
+        while self
             .next()
             .await
             .is_some_and(|frame| frame.kind != SETTINGS || frame.flags & ACK != 0)
         {}
-        assert!(frames.send(&settings).await);
-        frames
-    }
-
-    /// The same with the settings that stand without a word.
-    pub(crate) async fn open(wire: &Wire) -> Self {
-        Self::open_with(wire, &[]).await
+        assert!(self.send(&frame(SETTINGS, ACK, 0, &[])).await);
+        self
     }
 
     /// Sends bytes; says whether the gateway still took them.
@@ -183,19 +176,12 @@ impl Frames {
         code
     }
 
-    /// Reads until `stream` ends: the frames of that stream, the last of them with END_STREAM or a reset. Nothing when the
-    /// connection ended before.
-    pub(crate) async fn answer(&mut self, stream: u32) -> Option<Vec<Frame>> {
-        let mut frames = Vec::new();
+    /// The next frame of `stream`, or nothing when the connection has ended.
+    pub(crate) async fn next_on(&mut self, stream: u32) -> Option<Frame> {
         loop {
             let frame = self.next().await?;
-            if frame.stream != stream || frame.kind == WINDOW_UPDATE {
-                continue;
-            }
-            let ends = frame.kind == RST_STREAM || frame.flags & END_STREAM != 0;
-            frames.push(frame);
-            if ends {
-                return Some(frames);
+            if frame.stream == stream {
+                return Some(frame);
             }
         }
     }

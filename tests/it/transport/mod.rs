@@ -7,6 +7,7 @@ mod client;
 mod doors;
 mod drain;
 mod gateway;
+mod http2;
 mod http_limits;
 mod proxied;
 mod raw_http2;
