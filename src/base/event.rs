@@ -91,6 +91,13 @@ pub enum Event {
         /// SHA-256 of the charter.
         charter: Digest,
     },
+    /// An operator started the gateway with another charter than was in force last, and named it.
+    CharterAccepted {
+        /// SHA-256 of the charter that was in force.
+        from: Digest,
+        /// SHA-256 of the one that is now.
+        to: Digest,
+    },
     /// A customer logged in.
     LoginSucceeded {
         /// Who.

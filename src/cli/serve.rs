@@ -9,7 +9,7 @@ use serde_json::json;
 use super::console::{CliError, Console};
 use crate::base::{Clock, Entropy, SystemClock, SystemEntropy};
 use crate::config::{self, Config, LogFormat};
-use crate::server::{Addresses, Hangups, Reloader, Shutdown, build, runtime};
+use crate::server::{Addresses, Hangups, Reloader, Shutdown, build_accepting, runtime};
 use crate::telemetry::{self, Format};
 
 /// Arguments of `serve`.
@@ -18,6 +18,10 @@ pub struct ServeArgs {
     /// The configuration file
     #[arg(long, default_value = "countersign.toml")]
     config: PathBuf,
+    /// The charter of the configuration, where it was changed since the last start: its SHA-256 as the refusal and
+    /// `check --json` say it. It is recorded
+    #[arg(long, value_name = "SHA256")]
+    accept_charter: Option<String>,
 }
 
 /// Runs `serve` until the process is told to go away.
@@ -30,7 +34,7 @@ pub fn run(args: &ServeArgs, console: &mut Console<'_>) -> Result<(), CliError> 
     for warning in &config.warnings {
         tracing::warn!(key = warning.key, "{}; {}", warning.problem, warning.remedy);
     }
-    runtime(&config)?.block_on(serve(config, console))
+    runtime(&config)?.block_on(serve(config, args.accept_charter.as_deref(), console))
 }
 
 fn start_log(config: &Config) -> Result<(), CliError> {
@@ -44,13 +48,15 @@ fn start_log(config: &Config) -> Result<(), CliError> {
     telemetry::start(format, filter.as_deref()).map_err(CliError::failed)
 }
 
-async fn serve(config: Config, console: &mut Console<'_>) -> Result<(), CliError> {
+async fn serve(config: Config, charter: Option<&str>, console: &mut Console<'_>) -> Result<(), CliError> {
     let mut shutdown = Shutdown::listen()?;
     let hangups = Hangups::listen()?;
     let public_url = config.server.public_url.as_str().to_owned();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
-    let built = build(config, clock, entropy).await.map_err(CliError::failed)?;
+    let built = build_accepting(charter, config, clock, entropy)
+        .await
+        .map_err(CliError::failed)?;
     announce(&public_url, &built.addresses, built.development, console)?;
     let follower = tokio::spawn(follow(hangups, built.reloader));
     built.gateway.run(shutdown.wait()).await?;

@@ -1,6 +1,7 @@
 //! The charter: the keys that decide how strict the gate is, as one text of sorted lines and its hash. Two people read
 //! the lines that changed; the store and the log keep the hash.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use data_encoding::HEXLOWER;
@@ -48,6 +49,24 @@ impl Config {
 }
 
 impl Charter {
+    /// The charter that was written down as `text`.
+    pub fn recorded(text: String) -> Self {
+        Self { text }
+    }
+
+    /// The keys whose lines differ from those of `other`, each once, in order.
+    pub fn differences(&self, other: &Charter) -> Vec<String> {
+        let own: BTreeSet<&str> = self.text.lines().collect();
+        let theirs: BTreeSet<&str> = other.text.lines().collect();
+        let keys = own
+            .symmetric_difference(&theirs)
+            .map(|line| line.split_once(" = ").map_or(*line, |(key, _)| key));
+        // The lines are sorted, and with them their keys: equal ones are neighbours.
+        let mut keys: Vec<String> = keys.map(str::to_owned).collect();
+        keys.dedup();
+        keys
+    }
+
     /// The text that is hashed.
     pub fn as_str(&self) -> &str {
         &self.text

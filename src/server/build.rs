@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::charter::{self, Admitted};
 use super::control::{PolicyAuthority, RunningGate};
 use super::doors::Doors;
 use super::error::StartError;
@@ -65,6 +66,21 @@ pub async fn build(
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 ) -> Result<Built, StartError> {
+    build_accepting(None, config, clock, entropy).await
+}
+
+/// The same for an operator who has read the charter of the configuration and names it: SHA-256 in hexadecimal digits, as
+/// `check --json` and the refusal of [`build`] say it. Outside development a charter that was changed since the last
+/// start is refused without.
+///
+/// # Errors
+/// As [`build`].
+pub async fn build_accepting(
+    accepted: Option<&str>,
+    config: Config,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+) -> Result<Built, StartError> {
     let metrics = Metrics::default();
     let doors = Doors::open(&config)?;
     let policy = Arc::new(Bundle::load(&config.policy.dir)?);
@@ -80,9 +96,10 @@ pub async fn build(
         return Err(faults.into());
     }
     let (services, development) = (Arc::clone(&opened.services), opened.development);
+    let admitted = charter::admit(&config.charter(), &services.db, development, accepted).await?;
     let config = Arc::new(config);
     let snapshot = Snapshot::new(Arc::clone(&config), policy, services.keyring.current(), upstreams)?;
-    record_start(&services, &snapshot).await?;
+    record_start(&services, &snapshot, admitted).await?;
     let own = OwnResources::new(
         api::oauth::router(Arc::clone(&opened.authorization))
             .merge(api::log::router(Arc::clone(&opened.log)))
@@ -95,6 +112,7 @@ pub async fn build(
         services: Arc::clone(&services),
         certificates: Arc::clone(&doors.certificates),
         policies,
+        development,
         one: tokio::sync::Mutex::new(()),
     });
     let jobs = Jobs::new(metrics.clone());
@@ -244,7 +262,11 @@ fn admin_front(
 }
 
 /// A read-only gateway starts without leaving a trace: there is nowhere to leave one.
-async fn record_start(services: &Services, snapshot: &Snapshot) -> Result<(), StartError> {
+async fn record_start(
+    services: &Services,
+    snapshot: &Snapshot,
+    admitted: Admitted,
+) -> Result<(), StartError> {
     if services.db.read_only().is_some() {
         return Ok(());
     }
@@ -253,7 +275,9 @@ async fn record_start(services: &Services, snapshot: &Snapshot) -> Result<(), St
         charter: Digest::new(&snapshot.config().charter().sha256()),
     };
     let mut batch = Batch::new();
-    batch.record(services.clock.now(), &*services.entropy, &event);
+    let now = services.clock.now();
+    admitted.record(&mut batch, now, &*services.entropy);
+    batch.record(now, &*services.entropy, &event);
     Ok(services.db.commit(batch).await?)
 }
 

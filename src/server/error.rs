@@ -1,5 +1,6 @@
 //! Why a gateway does not start, or does not take a changed configuration.
 
+use super::charter::CharterError;
 use crate::config::Faults;
 use crate::config::secret_ref::SecretError;
 use crate::edge::{BindError, TlsError};
@@ -73,6 +74,9 @@ pub enum StartError {
     /// A reload touched keys that take effect at a start only.
     #[error("these keys take effect at a start only: {}; restart the gateway, or put them back", .0.join(", "))]
     RestartOnly(Vec<&'static str>),
+    /// Outside development, the charter is another one.
+    #[error(transparent)]
+    Charter(#[from] CharterError),
     /// Sockets or threads could not be had.
     #[error("the operating system refused: {0}")]
     System(#[from] std::io::Error),

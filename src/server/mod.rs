@@ -8,6 +8,7 @@
 //! line, what an operator has to know to the log.
 
 mod build;
+mod charter;
 mod control;
 mod doors;
 mod error;
@@ -22,7 +23,7 @@ mod settings;
 mod signals;
 mod upstreams;
 
-pub use build::{Addresses, Built, build};
+pub use build::{Addresses, Built, build, build_accepting};
 pub use error::StartError;
 pub use open::{DEVELOPMENT, open_keyring, open_store};
 pub use reload::Reloader;

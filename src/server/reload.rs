@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::charter;
 use super::doors::server_certificates;
 use super::error::StartError;
 use super::upstreams::clusters;
@@ -27,6 +28,8 @@ pub struct Reloader {
     pub(super) certificates: Arc<Certificates>,
     /// The policies that logins are judged by.
     pub(super) policies: Arc<ArcSwap<Bundle>>,
+    /// Whether the store is one for development, on which the charter follows the file.
+    pub(super) development: bool,
     /// One reload at a time: two that overlap could put an older state in force last.
     pub(super) one: tokio::sync::Mutex<()>,
 }
@@ -55,6 +58,13 @@ impl Reloader {
         if !touched.is_empty() {
             return Err(StartError::RestartOnly(touched));
         }
+        let mut batch = Batch::new();
+        charter::follow(
+            &old.config().charter(),
+            &config.charter(),
+            self.development,
+            &mut batch,
+        )?;
         let policy = Bundle::load(&config.policy.dir)?;
         let certificates = server_certificates(&config)?;
         let same_upstreams = old.config().upstreams == config.upstreams;
@@ -66,7 +76,7 @@ impl Reloader {
         let (config, policy) = (Arc::new(config), Arc::new(policy));
         let keys = self.services.keyring.current();
         let snapshot = Snapshot::new(Arc::clone(&config), Arc::clone(&policy), keys, upstreams)?;
-        self.record(&config, &policy).await?;
+        self.record(batch, &config, &policy).await?;
         // Nothing below can fail, so nothing can be half in force.
         self.certificates
             .replace(&certificates)
@@ -82,13 +92,12 @@ impl Reloader {
         })
     }
 
-    async fn record(&self, config: &Config, policy: &Bundle) -> Result<(), StartError> {
+    async fn record(&self, mut batch: Batch, config: &Config, policy: &Bundle) -> Result<(), StartError> {
         let event = Event::Reloaded {
             policy_version: policy.version().to_owned(),
             charter: Digest::new(&config.charter().sha256()),
         };
         let (clock, entropy): (&dyn Clock, &dyn Entropy) = (&*self.services.clock, &*self.services.entropy);
-        let mut batch = Batch::new();
         batch.record(clock.now(), entropy, &event);
         Ok(self.services.db.commit(batch).await?)
     }

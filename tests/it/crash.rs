@@ -4,10 +4,10 @@
 //! pictures are compared, transaction by transaction: the bank's ledger, the gateway's records, and what the apps were told.
 //! `make crash` runs it at full size, and shows that it finds a gate that sends before it commits.
 
-mod app;
+pub(crate) mod app;
 mod bank;
 mod disk;
-mod process;
+pub(crate) mod process;
 mod run;
 mod verdict;
 

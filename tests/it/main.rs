@@ -20,6 +20,7 @@ mod keys_command;
 mod log;
 mod payments;
 mod receipts;
+mod reload;
 mod routes;
 mod support;
 mod transport;

@@ -31,8 +31,9 @@ pub(super) enum Told {
 }
 
 /// The login of one app, which outlives the gateway's process.
-pub(super) struct App {
-    pub(super) session: Session,
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) session: Session,
     key: Arc<PrivateKey>,
     scope: Scope,
     pub(super) keys: Arc<KeySet>,
@@ -43,7 +44,7 @@ pub(super) struct App {
 
 impl App {
     /// Alice's, at a gateway that is about to become a process.
-    pub(super) async fn of(gateway: &TestGateway) -> Self {
+    pub(crate) async fn of(gateway: &TestGateway) -> Self {
         let alice = gateway.alice().await;
         Self {
             session: alice.session.clone(),
@@ -70,46 +71,70 @@ impl App {
 
     /// Reads the account, with the code of a refusal.
     pub(super) async fn read(&self, home: &Home) -> Result<u16, String> {
-        let now = SystemClock.now();
-        let token = self.token(now);
-        let url = format!("https://{}/accounts/7/balances", self.authority);
-        let proof = crate::support::Proof::new(
-            &self.key,
-            "GET",
-            &url,
-            now.seconds(),
-            Some(&token),
-            &self.entropy.token(16),
-        );
-        let proof = crate::support::jwt(&proof.header, &proof.claims, &self.key);
-        let request = Request::get("/accounts/7/balances")
-            .header("host", &self.authority)
-            .header("authorization", format!("DPoP {token}"))
-            .header("dpop", proof)
-            .body(Full::default())
-            .unwrap();
+        let request = self.with_proof("/accounts/7/balances", Protocol::Http1);
         let received = home.public().send(Protocol::Http1, request).await?;
         Ok(received.status.as_u16())
     }
 
+    /// A `GET` with token and proof.
+    pub(crate) fn with_proof(&self, path: &str, protocol: Protocol) -> Request<Full<Bytes>> {
+        let now = SystemClock.now();
+        let token = self.token(now);
+        let url = format!("https://{}{path}", self.authority);
+        let jti = self.entropy.token(16);
+        let proof = crate::support::Proof::new(&self.key, "GET", &url, now.seconds(), Some(&token), &jti);
+        let proof = crate::support::jwt(&proof.header, &proof.claims, &self.key);
+        let request = Request::get(self.target(path, protocol))
+            .header("authorization", format!("DPoP {token}"))
+            .header("dpop", proof);
+        self.with_host(request, protocol).body(Full::default()).unwrap()
+    }
+
     /// Sends a payment once.
     pub(super) async fn send(&self, key: &str, body: &str) -> Result<Received, String> {
+        let request = self.signed("/payments", Some(key), body, Protocol::Http1);
+        self.wire.send(Protocol::Http1, request).await
+    }
+
+    /// A signed `POST` of JSON.
+    pub(crate) fn signed(
+        &self,
+        path: &str,
+        key: Option<&str>,
+        body: &str,
+        protocol: Protocol,
+    ) -> Request<Full<Bytes>> {
         let now = SystemClock.now();
         let mut headers = HeaderMap::new();
         let mut add = |name: &'static str, value: String| headers.insert(name, value.parse().unwrap());
-        add("host", self.authority.clone());
         add("authorization", format!("DPoP {}", self.token(now)));
         add("content-type", "application/json".to_owned());
-        add("idempotency-key", format!("\"{key}\""));
+        if let Some(key) = key {
+            add("idempotency-key", format!("\"{key}\""));
+        }
         headers.insert(
             "content-digest",
             content_digest(body.as_bytes(), DigestAlgorithm::Sha256),
         );
-        self.sign(&mut headers, now);
-        let mut request = Request::post("/payments");
+        self.sign(&mut headers, path, now);
+        let mut request = Request::post(self.target(path, protocol));
         *request.headers_mut().unwrap() = headers;
         let body = Full::new(Bytes::copy_from_slice(body.as_bytes()));
-        self.wire.send(Protocol::Http1, request.body(body).unwrap()).await
+        self.with_host(request, protocol).body(body).unwrap()
+    }
+
+    fn target(&self, path: &str, protocol: Protocol) -> String {
+        match protocol {
+            Protocol::Http1 => path.to_owned(),
+            Protocol::Http2 => format!("https://{}{path}", self.authority),
+        }
+    }
+
+    fn with_host(&self, request: http::request::Builder, protocol: Protocol) -> http::request::Builder {
+        match protocol {
+            Protocol::Http1 => request.header("host", &self.authority),
+            Protocol::Http2 => request,
+        }
     }
 
     fn token(&self, now: Timestamp) -> String {
@@ -125,15 +150,19 @@ impl App {
         token.unwrap().token
     }
 
-    fn sign(&self, headers: &mut HeaderMap, now: Timestamp) {
+    fn sign(&self, headers: &mut HeaderMap, path: &str, now: Timestamp) {
         let fields = [
             "authorization",
             "content-digest",
             "content-type",
             "idempotency-key",
         ];
-        let mut components = vec![Component::derived("@method"), Component::derived("@target-uri")];
-        components.extend(fields.map(Component::field));
+        let fields = fields.into_iter().filter(|field| headers.contains_key(*field));
+        let components = [Component::derived("@method"), Component::derived("@target-uri")];
+        let components: Vec<_> = components
+            .into_iter()
+            .chain(fields.map(Component::field))
+            .collect();
         let public = self.key.public_key();
         let parameters = Parameters {
             created: Some(now.seconds()),
@@ -147,7 +176,7 @@ impl App {
             method: "POST",
             scheme: "https",
             authority: &self.authority,
-            path: "/payments",
+            path,
             query: None,
             headers,
             trailers: None,
@@ -159,7 +188,7 @@ impl App {
 }
 
 /// The body of a payment that no other is equal to.
-pub(super) fn body(place: usize) -> String {
+pub(crate) fn body(place: usize) -> String {
     PAYMENT.replace("12.50", &format!("{}.{:02}", 1 + place / 100, place % 100))
 }
 
@@ -179,7 +208,7 @@ fn understood(answer: &Received) -> Option<Told> {
 }
 
 /// The code of a refusal.
-pub(super) fn code(answer: &Received) -> String {
+pub(crate) fn code(answer: &Received) -> String {
     let problem: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     let name = problem["type"].as_str().unwrap_or_default();
     name.rsplit(':').next().unwrap_or_default().to_owned()

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 const START: Duration = Duration::from_secs(30);
 
 /// A process that is started, killed, and started again.
-pub(super) struct Process {
+pub(crate) struct Process {
     make: Box<dyn Fn() -> Command + Send>,
     child: Child,
     port: u16,
@@ -19,7 +19,7 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts it, and waits until it listens on `port`.
-    pub(super) async fn start(port: u16, make: impl Fn() -> Command + Send + 'static) -> Self {
+    pub(crate) async fn start(port: u16, make: impl Fn() -> Command + Send + 'static) -> Self {
         let child = make().spawn().unwrap();
         let mut process = Self {
             make: Box::new(make),
@@ -31,14 +31,14 @@ impl Process {
     }
 
     /// SIGKILL, then a new life.
-    pub(super) async fn kill_and_restart(&mut self) {
+    pub(crate) async fn kill_and_restart(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         self.child = (self.make)().spawn().unwrap();
         self.listens().await;
     }
 
-    pub(super) fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
@@ -63,7 +63,7 @@ impl Drop for Process {
 }
 
 /// `countersign serve`, as it is built; what it logs goes into a file beside the configuration.
-pub(super) fn gateway(folder: &Path) -> impl Fn() -> Command + Send + 'static {
+pub(crate) fn gateway(folder: &Path) -> impl Fn() -> Command + Send + 'static {
     let folder: PathBuf = folder.to_owned();
     move || {
         let log = File::options()

@@ -5,6 +5,7 @@ mod admit;
 mod attest_digest;
 mod attest_fresh;
 mod attest_signature;
+mod charter;
 mod forged;
 mod forward;
 mod happy;

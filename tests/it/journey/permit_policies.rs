@@ -1,9 +1,6 @@
 //! Attested → Permitted: what the shipped policies make of a request, and what other policies make of it. No threshold
 //! stands in Rust: each test that changes one changes a file.
 
-use countersign::server::DEVELOPMENT;
-use countersign::store::Batch;
-
 use crate::support::{Answer, Login, PAYMENT, TestGateway, payment_of};
 
 fn assert_step_up(answer: &Answer<'_>, acr: u8) {
@@ -203,16 +200,7 @@ async fn the_limit_is_what_the_file_says() {
 /// A gateway on a development store follows its folder by itself, with nobody asking.
 #[tokio::test]
 async fn a_gateway_under_development_follows_its_policies() {
-    let gateway = TestGateway::start().await;
-    let mut batch = Batch::new();
-    batch.run(
-        "INSERT INTO meta (name, value) VALUES ($1, 'test')",
-        vec![DEVELOPMENT.into()],
-    );
-    gateway.services.db.commit(batch).await.unwrap();
-    let gateway = gateway.restart().await;
-    // Proofs from before a start are stale.
-    gateway.advance(std::time::Duration::from_secs(1)).await;
+    let gateway = TestGateway::start().await.under_development().await;
     let alice = gateway.alice().await;
     alice.get("/orders").expect_answer().await;
     let text = "@id(\"no-orders\")\n@reason(\"No orders today.\")\nforbid (principal is Customer, action == \

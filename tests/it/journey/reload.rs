@@ -44,7 +44,7 @@ async fn a_reload_drops_no_request() {
 /// A request judges by what was in force when it arrived, and the next one by what is in force now.
 #[tokio::test]
 async fn a_request_under_way_ends_under_the_configuration_it_began_with() {
-    let gateway = TestGateway::start().await;
+    let gateway = TestGateway::start().await.under_development().await;
     let alice = gateway.alice().await;
     gateway.backend.next(Deed::Hold);
     let held = alice.get("/orders").finish();

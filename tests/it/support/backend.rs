@@ -161,6 +161,12 @@ impl Backend {
         self.shared.seen.borrow().len()
     }
 
+    /// How many of them were payments.
+    pub(crate) fn payments(&self) -> usize {
+        let seen = self.shared.seen.borrow();
+        seen.iter().filter(|seen| seen.target == "/payments").count()
+    }
+
     /// The newest request.
     pub(crate) fn last(&self) -> Seen {
         self.shared

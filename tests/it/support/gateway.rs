@@ -16,7 +16,7 @@ use countersign::oauth::client::{Client, Registration};
 use countersign::oauth::clients;
 use countersign::pki::IssuedPaths;
 use countersign::privacy::Vault;
-use countersign::server::{Built, Reloader, StartError};
+use countersign::server::{Built, DEVELOPMENT, Reloader, StartError};
 use countersign::store::Batch;
 use countersign_jose::jwk::Jwk;
 use serde_json::json;
@@ -106,13 +106,14 @@ impl TestGateway {
         let customers = self.customers.clone();
         let (home, backend) = self.stop().await;
         change(home.dir.path());
-        let built = home.open().await.unwrap();
-        let mut gateway = Self::serve_again(home, backend, built);
+        let mut gateway = Self::serve_again(home, backend, None).await;
         gateway.customers = customers;
         gateway
     }
 
-    fn serve_again(home: Home, backend: Backend, built: Built) -> Self {
+    /// Another life on the store of an earlier one, for an operator who names this charter.
+    pub(crate) async fn serve_again(home: Home, backend: Backend, charter: Option<&str>) -> Self {
+        let built = home.open_accepting(charter).await.unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(built.gateway.run(async {
             let _ = stopped.await;
@@ -126,6 +127,28 @@ impl TestGateway {
             stop,
             running,
         }
+    }
+
+    /// The same gateway on a store for development. Proofs from before are stale then, so its clock has moved.
+    pub(crate) async fn under_development(self) -> Self {
+        let mut batch = Batch::new();
+        batch.run(
+            "INSERT INTO meta (name, value) VALUES ($1, 'test')",
+            vec![DEVELOPMENT.into()],
+        );
+        self.services.db.commit(batch).await.unwrap();
+        let gateway = self.restart().await;
+        gateway.advance(Duration::from_secs(1)).await;
+        gateway
+    }
+
+    /// The entries of this kind that are on record.
+    pub(crate) async fn entries(&self, kind: &str) -> Vec<serde_json::Value> {
+        let sql = "SELECT body FROM event ORDER BY sequence";
+        let rows = self.services.db.query(sql, Vec::new()).await.unwrap();
+        let bodies = rows.iter().map(|row| row.text(0).unwrap());
+        let entries = bodies.map(|body| serde_json::from_str::<serde_json::Value>(body).unwrap());
+        entries.filter(|entry| entry["kind"] == kind).collect()
     }
 
     async fn register_clients(&self) {

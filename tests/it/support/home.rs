@@ -8,7 +8,7 @@ use std::sync::Arc;
 use countersign::base::{Clock as _, Entropy, ManualClock, SystemClock, SystemEntropy};
 use countersign::config;
 use countersign::pki::{Ca, IssuedPaths, Profiles, Purpose};
-use countersign::server::{Built, StartError, build};
+use countersign::server::{Built, StartError, build_accepting};
 use countersign_jose::{KeyKind, PrivateKey};
 use tempfile::TempDir;
 
@@ -105,9 +105,14 @@ impl Home {
 
     /// Does what `serve` does, up to the moment the doors open.
     pub(crate) async fn open(&self) -> Result<Built, StartError> {
+        self.open_accepting(None).await
+    }
+
+    /// The same with `--accept-charter`.
+    pub(crate) async fn open_accepting(&self, charter: Option<&str>) -> Result<Built, StartError> {
         let config = config::load(&self.path("countersign.toml"))?;
         let clock = Arc::clone(&self.clock);
-        build(config, clock, Arc::clone(&self.entropy)).await
+        build_accepting(charter, config, clock, Arc::clone(&self.entropy)).await
     }
 
     /// The port of the public door.
@@ -118,6 +123,21 @@ impl Home {
     /// The operations listener.
     pub(crate) fn operations(&self) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.ports[3]))
+    }
+
+    /// The port of the admin door.
+    pub(crate) const fn admin_port(&self) -> u16 {
+        self.ports[2]
+    }
+
+    /// The port of the operations listener.
+    pub(crate) const fn operations_port(&self) -> u16 {
+        self.ports[3]
+    }
+
+    /// The admin door, with this certificate.
+    pub(crate) fn admin(&self, identity: &IssuedPaths) -> Wire {
+        self.wire(self.ports[2], Some(identity))
     }
 
     /// The public door.

@@ -16,7 +16,7 @@ mod signature;
 mod wire;
 
 pub(crate) use answer::Answer;
-pub(crate) use backend::{Deed, Seen, server_tls};
+pub(crate) use backend::{Backend, Deed, Seen, server_tls};
 pub(crate) use caller::{Caller, Login};
 pub(crate) use draft::Draft;
 pub(crate) use flood::Besieged;

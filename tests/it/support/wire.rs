@@ -39,6 +39,38 @@ pub(crate) struct Wire {
     config: ClientConfig,
 }
 
+/// A connection that is kept.
+pub(crate) enum Kept {
+    One(http1::SendRequest<Full<Bytes>>),
+    Two(http2::SendRequest<Full<Bytes>>),
+}
+
+impl Kept {
+    /// Sends one request and reads its answer.
+    pub(crate) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Received, String> {
+        let response = match self {
+            Self::One(sender) => {
+                sender.ready().await.map_err(describe)?;
+                sender.send_request(request).await
+            }
+            Self::Two(sender) => {
+                sender.ready().await.map_err(describe)?;
+                sender.send_request(request).await
+            }
+        };
+        let (head, body) = response.map_err(describe)?.into_parts();
+        Ok(Received {
+            status: head.status,
+            headers: head.headers,
+            body: body.collect().await.map_err(describe)?.to_bytes(),
+        })
+    }
+}
+
+fn describe(error: hyper::Error) -> String {
+    format!("{error:?}")
+}
+
 impl Wire {
     /// Believes the certificates in `ca`, shows the certificate in `identity` (chain and key).
     pub(crate) fn new(address: SocketAddr, ca: &Path, identity: Option<(&Path, &Path)>) -> Self {
@@ -82,28 +114,26 @@ impl Wire {
         protocol: Protocol,
         request: Request<Full<Bytes>>,
     ) -> Result<Received, String> {
+        self.open(protocol).await?.send(request).await
+    }
+
+    /// A connection for one request after the other.
+    pub(crate) async fn open(&self, protocol: Protocol) -> Result<Kept, String> {
         let stream = self.connect(protocol).await.map_err(|error| error.to_string())?;
         let io = TokioIo::new(stream);
-        let describe = |error: hyper::Error| format!("{error:?}");
-        let response = match protocol {
+        Ok(match protocol {
             Protocol::Http1 => {
-                let (mut sender, connection) = http1::handshake(io).await.map_err(describe)?;
+                let (sender, connection) = http1::handshake(io).await.map_err(describe)?;
                 tokio::spawn(connection);
-                sender.send_request(request).await
+                Kept::One(sender)
             }
             Protocol::Http2 => {
-                let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io)
+                let (sender, connection) = http2::handshake(TokioExecutor::new(), io)
                     .await
                     .map_err(describe)?;
                 tokio::spawn(connection);
-                sender.send_request(request).await
+                Kept::Two(sender)
             }
-        };
-        let (head, body) = response.map_err(describe)?.into_parts();
-        Ok(Received {
-            status: head.status,
-            headers: head.headers,
-            body: body.collect().await.map_err(describe)?.to_bytes(),
         })
     }
 
