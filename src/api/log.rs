@@ -2,6 +2,7 @@
 //! of entries are for auditors, on the admin listener.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::routing::get;
@@ -15,6 +16,8 @@ use crate::audit::{Log, LogError};
 use crate::base::fault::Cure;
 use crate::base::{Code, Fault, RequestId};
 
+/// When to ask again for a checkpoint that could not be published.
+const SOON: Duration = Duration::from_secs(1);
 /// A checkpoint is news for as long as it takes to sign the next.
 const SHORT: HeaderValue = HeaderValue::from_static("public, max-age=1");
 /// What never changes may be kept for a year.
@@ -38,6 +41,10 @@ async fn read(
     };
     match bytes(&log, resource).await {
         Ok(Some(bytes)) => serve(resource, bytes),
+        // There is a log from the first start on; that it has no checkpoint is a fault that will be mended.
+        Ok(None) if matches!(resource, Resource::Checkpoint) => {
+            problem(&Fault::new(Code::StoreUnavailable).retry_after(SOON), id)
+        }
         Ok(None) => nothing(),
         Err(error) => {
             tracing::error!(%error, "a part of the log could not be read");

@@ -100,6 +100,7 @@ pub async fn build_accepting(
     let config = Arc::new(config);
     let snapshot = Snapshot::new(Arc::clone(&config), policy, services.keyring.current(), upstreams)?;
     record_start(&services, &snapshot, admitted).await?;
+    publish_first(&opened.sequencer).await;
     let own = OwnResources::new(
         api::oauth::router(Arc::clone(&opened.authorization))
             .merge(api::log::router(Arc::clone(&opened.log)))
@@ -259,6 +260,14 @@ fn admin_front(
         clock,
         entropy,
     })
+}
+
+/// Whoever reads the log as soon as the doors are open finds a checkpoint, on a new store too. What stands in its way is
+/// told by `/readyz`, and the job tries again.
+async fn publish_first(sequencer: &Sequencer) {
+    if let Err(error) = sequencer.run().await {
+        tracing::error!(%error, "the log could not be published at the start");
+    }
 }
 
 /// A read-only gateway starts without leaving a trace: there is nowhere to leave one.

@@ -234,3 +234,86 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+
+    use super::*;
+
+    const GOOD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+    fn watched() -> (Watch, Watched<DuplexStream>, DuplexStream) {
+        let (near, far) = duplex(64 * 1024);
+        let watch = Watch::default();
+        let stream = watch.over(near);
+        (watch, stream, far)
+    }
+
+    #[tokio::test]
+    async fn what_came_before_a_request_keeps_it_from_being_written() {
+        let (watch, mut stream, mut far) = watched();
+        far.write_all(GOOD).await.unwrap();
+        watch.ask(&Method::POST);
+        let error = stream.write_all(b"POST").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert_eq!(watch.refused(), Some(Reason::Unasked));
+        drop(stream);
+        let mut written = Vec::new();
+        far.read_to_end(&mut written).await.unwrap();
+        assert!(written.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_has_ended_takes_no_request() {
+        let (watch, mut stream, far) = watched();
+        drop(far);
+        watch.ask(&Method::POST);
+        let error = stream.write_all(b"POST").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+        assert!(watch.refused().is_none());
+    }
+
+    #[tokio::test]
+    async fn nothing_is_read_that_nobody_asked_for() {
+        let (watch, mut stream, mut far) = watched();
+        far.write_all(GOOD).await.unwrap();
+        let mut read = [0; 64];
+        let error = stream.read(&mut read).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert!(!watch.is_at_rest());
+    }
+
+    /// One answer a request, however it is cut; what stands behind it is not read, and no request follows it.
+    #[tokio::test]
+    async fn an_answer_is_read_and_nothing_behind_it() {
+        for cut in [1, 7, GOOD.len(), GOOD.len() + 3] {
+            let (watch, mut stream, mut far) = watched();
+            for _ in 0..2 {
+                watch.ask(&Method::POST);
+                stream.write_all(b"POST").await.unwrap();
+                let sending = async {
+                    for piece in GOOD.chunks(cut) {
+                        far.write_all(piece).await.unwrap();
+                        tokio::task::yield_now().await;
+                    }
+                };
+                let mut read = vec![0; GOOD.len()];
+                let (answer, ()) = tokio::join!(stream.read_exact(&mut read), sending);
+                answer.unwrap();
+                assert_eq!(read, GOOD);
+                assert!(watch.is_at_rest());
+            }
+            watch.ask(&Method::HEAD);
+            stream.write_all(b"HEAD").await.unwrap();
+            far.write_all(GOOD).await.unwrap();
+            let mut read = vec![0; GOOD.len() - 2];
+            stream.read_exact(&mut read).await.unwrap();
+            // It has no body, whatever it says.
+            stream.read_u8().await.unwrap_err();
+            assert!(!watch.is_at_rest());
+            watch.ask(&Method::POST);
+            stream.write_all(b"POST").await.unwrap_err();
+        }
+    }
+}

@@ -64,6 +64,38 @@ async fn a_request_under_way_ends_under_the_configuration_it_began_with() {
     assert_eq!(held.status(), 200);
 }
 
+/// An upstream that has moved: what is under way ends where it was sent, what begins goes to the new place.
+#[tokio::test]
+async fn a_request_under_way_ends_at_the_backend_it_was_sent_to() {
+    let gateway = TestGateway::start().await.under_development().await;
+    let alice = gateway.alice().await;
+    let moved = gateway.home.backend().await;
+    gateway.backend.next(Deed::Hold);
+    let held = alice.pay(PAYMENT).finish();
+    let change = async {
+        gateway.backend.wait_for(1).await;
+        gateway.home.configure(&moved, &[]);
+        let report = gateway.reloader.reload().await.unwrap();
+        assert!(report.changed.contains(&"upstream".to_owned()), "{report:?}");
+        alice.get("/orders").expect_answer().await;
+        assert_eq!((gateway.backend.count(), moved.count()), (1, 1));
+        gateway.backend.release();
+    };
+    let (held, ()) = tokio::join!(held.send(), change);
+    assert_eq!(held.status(), 200);
+    assert_eq!((gateway.backend.count(), moved.count()), (1, 1));
+}
+
+/// Reloads that are asked for at once happen one after the other, and each is on record.
+#[tokio::test]
+async fn reloads_at_once_are_as_many_entries() {
+    let gateway = TestGateway::start().await;
+    let reload = || gateway.reloader.reload();
+    let (one, two, three, four) = tokio::join!(reload(), reload(), reload(), reload());
+    assert!([one, two, three, four].iter().all(Result::is_ok));
+    assert_eq!(gateway.entries("reloaded").await.len(), 4);
+}
+
 /// Whole or not at all.
 #[tokio::test]
 async fn a_reload_that_is_refused_changes_nothing() {

@@ -12,7 +12,7 @@ use countersign_tlog::{Checkpoint, Note, Trust, VerifierKey};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::{Answer, Draft, PAYMENT, Setting, TestGateway};
+use crate::support::{Answer, Draft, Home, PAYMENT, Setting, TestGateway};
 
 const ANCHORED: Setting = Setting("[dpop]", "[log]\nanchor = \"anchor\"\n\n[dpop]");
 
@@ -52,6 +52,20 @@ async fn readiness(gateway: &TestGateway) -> String {
     let mut answer = String::new();
     socket.read_to_string(&mut answer).await.unwrap();
     answer
+}
+
+/// TLOG-06: nobody who asks as soon as the doors are open hears that there is no log.
+#[tokio::test]
+async fn a_new_log_has_a_checkpoint_before_the_doors_open() {
+    let home = Home::new();
+    let backend = home.backend().await;
+    home.configure(&backend, &[]);
+    let built = home.open().await.unwrap();
+    let latest = built.log.checkpoint().unwrap();
+    assert_eq!(
+        i64::try_from(latest.checkpoint.size()).unwrap(),
+        *built.services.db.last_event().borrow()
+    );
 }
 
 /// TLOG-02, TLOG-03, TLOG-06, TLOG-08
@@ -207,7 +221,7 @@ async fn a_gateway_on_an_older_backup_reads_but_does_not_write() {
         .await;
     get(&gateway, "/log/checkpoint")
         .await
-        .assert_problem("route-unknown");
+        .assert_problem("store-unavailable");
 }
 
 /// The anchor moves with what is published, and not before.

@@ -10,8 +10,8 @@ use serde_json::Value;
 use gateway::{PATIENCE, Running};
 use load::Load;
 
-/// Requests that are answered between two reloads: with the load of [`load`], a third of a second.
-const BETWEEN: usize = 60;
+/// Requests that are answered between two reloads: with the load of [`load`], a fifth of a second.
+const BETWEEN: usize = 40;
 
 /// How many reloads an order of the operator leads to.
 #[derive(Clone, Copy, Debug)]
