@@ -10,12 +10,11 @@ demo:
 test:
 	scripts/test.sh
 
-# Measurements of a release build; tables and plots go into docs/performance.md. About eight minutes, on a machine that has
-# nothing else to do. `make bench BENCH=tree` for one of them: payments, tree, restart.
+# Measurements of a release build; tables and plots go into docs/performance.md. About ten minutes, on a machine that has
+# nothing else to do. `make bench BENCH=tree` for one of them: payments, tree, restart, compare. Says what it will install.
 BENCH ?=
 bench:
-	cargo build --release --locked -p countersign -p countersign-bench
-	target/release/countersign-bench measure $(BENCH)
+	scripts/bench.sh $(BENCH)
 
 # Gateway and bank are killed 200 times under 10,000 payments; about ten minutes. A small run is part of `make test`.
 crash:

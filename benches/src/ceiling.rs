@@ -18,6 +18,9 @@ use crate::histogram::Histogram;
 const ROW: usize = 512;
 /// Commits of a payment, one after the other: intent and outcome.
 const COMMITS: usize = 2;
+const INSERT: &str = "INSERT INTO ballast (place, bytes) VALUES ($1, $2)";
+/// Pages of one of the commits that make the files grow: more than SQLite keeps in its log before it empties it.
+const GROWTH: usize = 1_200;
 /// Flushes of the bare file.
 const FLUSHES: u32 = 400;
 /// Bytes before each of them.
@@ -74,6 +77,7 @@ pub async fn of_commits(
         Vec::new(),
     );
     db.commit(batch).await?;
+    grow_files(&db).await?;
     let (counted_from, over) = (Instant::now() + warm_up, Arc::new(AtomicBool::new(false)));
     let writers = (0..parallel).map(|_| tokio::spawn(write(db.clone(), Arc::clone(&over), counted_from)));
     let writers: Vec<_> = writers.collect();
@@ -91,6 +95,23 @@ pub async fn of_commits(
     })
 }
 
+/// Lets the store's files grow to what they keep: a gateway's commits overwrite its write-ahead log, and only a new store has
+/// to ask the file system for room.
+async fn grow_files(db: &Db) -> Outcome<()> {
+    let entropy: &dyn Entropy = &SystemEntropy::default();
+    for _ in 0..3 {
+        let mut batch = Batch::new();
+        for _ in 0..GROWTH {
+            batch.run(
+                INSERT,
+                vec![entropy.bytes::<16>().to_vec().into(), vec![7; PAGE].into()],
+            );
+        }
+        db.commit(batch).await?;
+    }
+    Ok(())
+}
+
 async fn write(db: Db, over: Arc<AtomicBool>, counted_from: Instant) -> Outcome<Histogram> {
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
     let mut latencies = Histogram::default();
@@ -99,7 +120,7 @@ async fn write(db: Db, over: Arc<AtomicBool>, counted_from: Instant) -> Outcome<
         for _ in 0..COMMITS {
             let mut batch = Batch::new();
             batch.run(
-                "INSERT INTO ballast (place, bytes) VALUES ($1, $2)",
+                INSERT,
                 vec![entropy.bytes::<16>().to_vec().into(), vec![7; ROW].into()],
             );
             db.commit(batch).await?;

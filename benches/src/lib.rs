@@ -5,13 +5,14 @@
 //! * `callers` are logged in by the reference client; `request` signs every request afresh; `load` sends them, in a closed
 //!   loop or at a rate, and counts latencies from the moment a request was due;
 //! * `growth` lets a log grow by the product's own store and sequencer, `ceiling` measures what the disk allows;
-//! * `payments`, `tree` and `restart` are the measurements; `document` writes their tables and plots into the docs.
+//! * `payments`, `tree`, `restart`, and `compare` with its `peers`, are the measurements; `document` writes their tables and plots into the docs.
 //!
 //! It must never measure with anything of the gateway switched off, print a ratio of figures that were not taken in turns,
 //! or leave a process behind.
 
 pub mod callers;
 pub mod ceiling;
+pub mod compare;
 pub mod document;
 pub mod gateway;
 pub mod growth;
@@ -21,10 +22,12 @@ pub mod load;
 pub mod machine;
 pub mod origin;
 pub mod payments;
+pub mod peers;
 pub mod plot;
 pub mod process;
 pub mod request;
 pub mod restart;
+pub mod stage;
 pub mod statistics;
 pub mod tree;
 pub mod wire;

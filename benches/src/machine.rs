@@ -3,7 +3,7 @@
 use std::fs::read_to_string;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Kernel ticks a second in `/proc`; what Linux shows to user space on every architecture in use.
 const TICKS: f64 = 100.0;
@@ -164,9 +164,4 @@ fn ours() -> f64 {
     // utime, stime, cutime and cstime are fields 14 to 17; the name was the second.
     let ticks = after_name.split_whitespace().skip(11).take(4);
     ticks.filter_map(|text| text.parse::<f64>().ok()).sum::<f64>() / TICKS
-}
-
-/// Waits in a thread that has nothing else to do.
-pub async fn pause(span: Duration) {
-    tokio::time::sleep(span).await;
 }

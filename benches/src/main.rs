@@ -7,9 +7,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use countersign_bench::document::{Document, print};
 use countersign_bench::load::Pace;
-use countersign_bench::payments::{self, Effort, Stage, workplace};
 use countersign_bench::request::Kind;
-use countersign_bench::{Outcome, ceiling, growth, machine, origin, restart, tree};
+use countersign_bench::stage::{Effort, Stage, workplace};
+use countersign_bench::{Outcome, ceiling, compare, growth, machine, origin, payments, restart, tree};
 
 /// Measures Countersign on this machine.
 #[derive(Parser)]
@@ -79,6 +79,8 @@ enum Part {
     Tree,
     /// Starts by the size of the log
     Restart,
+    /// nginx, HAProxy and Envoy beside it
+    Compare,
 }
 
 #[derive(Args)]
@@ -146,10 +148,11 @@ async fn measure(arguments: &Measure) -> Outcome<()> {
     if cfg!(debug_assertions) && !arguments.dry {
         return Err("figures of a debug build are not written down".into());
     }
-    let (program, within) = (gateway()?, workplace(&arguments.root));
+    let root = arguments.root.canonicalize()?;
+    let (program, within) = (gateway()?, workplace(&root));
     std::fs::create_dir_all(&within)?;
     machine::pin_this_process(machine::Cores::of_this_machine().load)?;
-    let document = Document::new(&arguments.root, !arguments.dry);
+    let document = Document::new(&root, !arguments.dry);
     let wanted = |part| arguments.parts.is_empty() || arguments.parts.contains(&part);
     let effort = match arguments.quick {
         true => Effort {
@@ -172,11 +175,14 @@ async fn measure(arguments: &Measure) -> Outcome<()> {
         let most = if arguments.quick { 10_000 } else { 1_000_000 };
         restart::measure(&program, &within, most, &document).await?;
     }
+    if wanted(Part::Compare) {
+        compare::measure(&program, &root, &within, effort, &document).await?;
+    }
     Ok(())
 }
 
 async fn load(arguments: &Load) -> Outcome<()> {
-    let within: &Path = &workplace(&arguments.root);
+    let within: &Path = &workplace(&arguments.root.canonicalize()?);
     std::fs::create_dir_all(within)?;
     machine::pin_this_process(machine::Cores::of_this_machine().load)?;
     let mut stage = Stage::open(&gateway()?, within).await?;

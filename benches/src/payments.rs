@@ -1,49 +1,23 @@
 //! Payments per second with both durable writes, against the group commit's ceiling on the same disk, in turns.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use crate::Outcome;
-use crate::callers::{self, App};
-use crate::ceiling::{Ceiling, of_flushes};
+use crate::ceiling::of_flushes;
 use crate::document::{Document, circumstances, table, thousands};
 use crate::gateway;
 use crate::histogram::Histogram;
-use crate::home::Home;
-use crate::load::{self, Pace, Plan, Report};
-use crate::machine::{Cores, Watch, pinned};
+use crate::load::Pace;
+use crate::machine::Watch;
 use crate::plot::{Axis, Plot, Scale, Series};
-use crate::process::Process;
 use crate::request::Kind;
+use crate::stage::{Effort, Stage};
 use crate::statistics::{Ratio, median};
-use crate::wire::Wire;
 
 /// Payments at once.
 const PARALLEL: [usize; 8] = [1, 2, 4, 8, 16, 32, 64, 128];
 /// At this many the gateway's own work is what is compared.
 const BUSY: usize = 32;
-/// Customers who are logged in.
-const CUSTOMERS: usize = 16;
-const WARM_UP: Duration = Duration::from_millis(400);
-
-/// How long it may take.
-#[derive(Clone, Copy, Debug)]
-pub struct Effort {
-    /// Rounds of everything.
-    pub rounds: usize,
-    /// Of one measurement.
-    pub span: Duration,
-}
-
-/// A gateway with its backend and logged-in customers.
-pub struct Stage {
-    home: Home,
-    cores: Cores,
-    apps: Vec<App>,
-    wire: Wire,
-    gateway: Process,
-    origin: Process,
-}
 
 /// What was measured with so many payments at once, over all rounds.
 #[derive(Default)]
@@ -55,77 +29,6 @@ struct Level {
     together: Vec<f64>,
     ceilings: Vec<f64>,
     ratio: Ratio,
-}
-
-impl Stage {
-    /// Opens it below `within`, with the gateway's `program`.
-    ///
-    /// # Errors
-    /// Something does not start.
-    pub async fn open(program: &Path, within: &Path) -> Outcome<Self> {
-        let (home, cores) = (Home::make(program, within, CUSTOMERS)?, Cores::of_this_machine());
-        let origin = gateway::start_origin(&home, cores).await?;
-        let (gateway, _) = gateway::start(&home, cores).await?;
-        Ok(Self {
-            apps: callers::log_in(&home).await?,
-            wire: Wire::new(home.ports.public, &home.path("certs/ca.pem"))?,
-            home,
-            cores,
-            gateway,
-            origin,
-        })
-    }
-
-    /// Puts load on the gateway.
-    ///
-    /// # Errors
-    /// A request failed.
-    pub async fn load(
-        &mut self,
-        kind: Kind,
-        connections: usize,
-        pace: Pace,
-        span: Duration,
-    ) -> Outcome<Report> {
-        let plan = Plan {
-            wire: self.wire.clone(),
-            authority: self.home.authority(),
-            kind,
-            callers: callers::ready(&mut self.apps).await?,
-            connections,
-            threads: 1,
-            pace,
-            warm_up: WARM_UP,
-            duration: span,
-        };
-        load::run(plan, self.gateway.id()).await?.without_failures()
-    }
-
-    /// The gateway's process.
-    #[must_use]
-    pub const fn gateway(&self) -> &Process {
-        &self.gateway
-    }
-
-    /// Ends everything.
-    ///
-    /// # Errors
-    /// The gateway cannot be asked to.
-    pub fn close(self) -> Outcome<()> {
-        self.gateway.stop()?;
-        self.origin.kill();
-        Ok(())
-    }
-
-    /// The ceiling, measured by a process on the gateway's core.
-    async fn ceiling(&self, parallel: usize, span: Duration) -> Outcome<Ceiling> {
-        let mut command = pinned(self.cores.server, &std::env::current_exe()?);
-        command.arg("ceiling").arg("--dir").arg(self.home.path("."));
-        command.args(["--parallel", &parallel.to_string()]);
-        command.args(["--seconds", &span.as_secs_f64().to_string()]);
-        let done = tokio::task::spawn_blocking(move || command.output()).await??;
-        Ceiling::from_json(&String::from_utf8_lossy(&done.stdout))
-    }
 }
 
 /// Measures, and writes table and plots.
@@ -289,10 +192,4 @@ fn plots(levels: &[Level], document: &Document) -> Outcome<Vec<String>> {
             &latencies.svg(),
         )?,
     ])
-}
-
-/// The folder for homes: on the disk that the project lies on, not in memory.
-#[must_use]
-pub fn workplace(root: &Path) -> PathBuf {
-    root.join("target/bench")
 }

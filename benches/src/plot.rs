@@ -247,15 +247,17 @@ fn drawn(number: usize, series: &Series, across: &Ruler, up: &Ruler) -> String {
 /// A point, of the line's own shape.
 fn point(number: usize, x: f64, y: f64) -> String {
     let tone = tone(number);
-    match number % 3 {
-        0 => format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{tone}\"/>\n"),
-        1 => format!(
-            "<path d=\"M{:.1} {:.1}h8v8h-8z\" fill=\"{tone}\"/>\n",
-            x - 4.0,
-            y - 4.0
-        ),
-        _ => format!("<path d=\"M{x:.1} {:.1}l5 9h-10z\" fill=\"{tone}\"/>\n", y - 5.5),
-    }
+    let (dx, dy, shape) = match number % 4 {
+        0 => return format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{tone}\"/>\n"),
+        1 => (-4.0, -4.0, "h8v8h-8z"),
+        2 => (0.0, -5.5, "l5 9h-10z"),
+        _ => (0.0, -5.5, "l5.5 5.5l-5.5 5.5l-5.5 -5.5z"),
+    };
+    format!(
+        "<path d=\"M{:.1} {:.1}{shape}\" fill=\"{tone}\"/>\n",
+        x + dx,
+        y + dy
+    )
 }
 
 fn tone(number: usize) -> &'static str {

@@ -28,6 +28,12 @@ pub enum Kind {
     PublicGet,
     /// `POST` of 512 bytes to a public route.
     PublicPost,
+    /// No request: a connection with a full TLS handshake, and its end.
+    Handshake,
+    /// `GET` below `/token` with a bearer token, for gateways that check nothing else.
+    TokenGet,
+    /// `POST` of 512 bytes below `/token` with a bearer token.
+    TokenPost,
     /// `GET` with a token and a DPoP proof.
     Proof,
     /// Signed `POST` of 512 bytes, where nothing is written durably.
@@ -42,12 +48,13 @@ impl Kind {
     /// Whether a logged-in customer makes it.
     #[must_use]
     pub const fn has_caller(self) -> bool {
-        !matches!(self, Self::PublicGet | Self::PublicPost)
+        !matches!(self, Self::PublicGet | Self::PublicPost | Self::Handshake)
     }
 
     const fn path(self) -> &'static str {
         match self {
-            Self::PublicGet | Self::PublicPost => "/public",
+            Self::PublicGet | Self::PublicPost | Self::Handshake => "/public",
+            Self::TokenGet | Self::TokenPost => "/token",
             Self::Proof => "/accounts",
             Self::Signed => "/messages",
             Self::Payment | Self::PaymentWithEvidence => "/payments",
@@ -85,19 +92,25 @@ impl Maker {
         let mut headers = HeaderMap::new();
         headers.insert("host", self.authority.parse()?);
         let (method, body) = match self.kind {
-            Kind::PublicGet | Kind::Proof => (Method::GET, Bytes::new()),
-            Kind::PublicPost | Kind::Signed => (Method::POST, self.body.clone()),
+            Kind::PublicGet | Kind::Handshake | Kind::TokenGet | Kind::Proof => (Method::GET, Bytes::new()),
+            Kind::PublicPost | Kind::TokenPost | Kind::Signed => (Method::POST, self.body.clone()),
             Kind::Payment | Kind::PaymentWithEvidence => (Method::POST, self.payment()),
         };
         if method == Method::POST {
             headers.insert("content-type", HeaderValue::from_static("application/json"));
         }
         if let Some(caller) = &self.caller {
-            headers.insert("authorization", format!("DPoP {}", caller.token).parse()?);
-            if self.kind == Kind::Proof {
-                headers.insert("dpop", self.proof(caller)?.parse()?);
-            } else {
-                self.sign(&mut headers, &body, caller)?;
+            let scheme = match self.kind {
+                Kind::TokenGet | Kind::TokenPost => "Bearer",
+                _ => "DPoP",
+            };
+            headers.insert("authorization", format!("{scheme} {}", caller.token).parse()?);
+            match self.kind {
+                Kind::TokenGet | Kind::TokenPost => {}
+                Kind::Proof => {
+                    headers.insert("dpop", self.proof(caller)?.parse()?);
+                }
+                _ => self.sign(&mut headers, &body, caller)?,
             }
         }
         let mut request = Request::new(Full::new(body));
@@ -110,7 +123,7 @@ impl Maker {
     /// Of an amount that few others have, to a payee whom the customer trusts.
     fn payment(&self) -> Bytes {
         let [one, two, three] = self.entropy.bytes();
-        let amount = format!("{}.{:02}", 1 + u16::from(one) * 256 + u16::from(two), three % 100);
+        let amount = format!("{}.{:02}", 1 + u32::from(one) * 256 + u32::from(two), three % 100);
         let body = json!({
             "amount": amount, "currency": "EUR", "payee": TRUSTED_PAYEE, "payee_name": "Corner Bookshop",
             "reference": "Order 17",

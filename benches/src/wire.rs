@@ -13,8 +13,10 @@ use rustls::client::Resumption;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::Outcome;
 
@@ -53,14 +55,30 @@ impl Wire {
     /// # Errors
     /// It does not come about.
     pub async fn connect(&self) -> Outcome<Connection> {
-        let socket = TcpStream::connect(self.address).await?;
-        socket.set_nodelay(true)?;
-        let name = ServerName::try_from("localhost")?;
-        let stream = self.tls.connect(name, socket).await?;
+        let stream = self.open().await?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         // Its end shows at the next request.
         tokio::spawn(connection);
         Ok(Connection { sender })
+    }
+
+    /// Opens one, says goodbye, and waits until the other side has done so too: by then it has seen the handshake's end.
+    ///
+    /// # Errors
+    /// It does not come about.
+    pub async fn shake_hands(&self) -> Outcome<()> {
+        let mut stream = self.open().await?;
+        stream.shutdown().await?;
+        // An end without a goodbye is one all the same.
+        let _ = stream.read(&mut [0; 64]).await;
+        Ok(())
+    }
+
+    async fn open(&self) -> Outcome<TlsStream<TcpStream>> {
+        let socket = TcpStream::connect(self.address).await?;
+        socket.set_nodelay(true)?;
+        let name = ServerName::try_from("localhost")?;
+        Ok(self.tls.connect(name, socket).await?)
     }
 }
 

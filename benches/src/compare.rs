@@ -1,0 +1,174 @@
+//! This gateway beside others, in front of the same backend, in turns, everything of ours switched on.
+
+use std::path::Path;
+
+use crate::Outcome;
+use crate::callers::Caller;
+use crate::document::{Document, circumstances, table, thousands};
+use crate::histogram::Histogram;
+use crate::load::{Pace, Report};
+use crate::machine::Watch;
+use crate::peers::{Peer, Peers, Programs};
+use crate::request::Kind;
+use crate::stage::{Effort, Stage};
+use crate::statistics::{Ratio, median};
+use crate::wire::Wire;
+
+/// Connections of every load: enough that none of them waits for the clients.
+const CONNECTIONS: usize = 32;
+
+/// What is compared.
+struct Contest {
+    title: &'static str,
+    /// What ours is asked for.
+    ours: Kind,
+    /// What the others are asked for.
+    theirs: Kind,
+    /// Who of nginx, HAProxy and Envoy.
+    peers: &'static [&'static str],
+}
+
+const CONTESTS: [Contest; 4] = [
+    Contest {
+        title: "Public route: `POST` of 512 bytes, TLS in and out",
+        ours: Kind::PublicPost,
+        theirs: Kind::PublicPost,
+        peers: &["nginx", "HAProxy", "Envoy"],
+    },
+    Contest {
+        title: "`proof` route with token and DPoP proof, against an ES256 token alone: `GET`, TLS in and out",
+        ours: Kind::Proof,
+        theirs: Kind::TokenGet,
+        peers: &["HAProxy", "Envoy"],
+    },
+    Contest {
+        title: "`signed` route, every check, against an ES256 token alone: `POST` of 512 bytes, TLS in and out",
+        ours: Kind::Signed,
+        theirs: Kind::TokenPost,
+        peers: &["HAProxy", "Envoy"],
+    },
+    Contest {
+        title: "Full TLS 1.3 handshake, P-256 certificate, X25519",
+        ours: Kind::Handshake,
+        theirs: Kind::Handshake,
+        peers: &["nginx", "HAProxy", "Envoy"],
+    },
+];
+
+/// One of a contest over all rounds.
+#[derive(Default)]
+struct Runner {
+    rates: Vec<f64>,
+    processor: Vec<f64>,
+    latencies: Histogram,
+    /// Ours by this one's, round by round.
+    rate_ratio: Ratio,
+    processor_ratio: Ratio,
+}
+
+impl Runner {
+    fn add(&mut self, report: &Report, ours: &Report) {
+        self.rates.push(report.rate);
+        self.processor.push(report.processor_micros);
+        self.latencies.merge(&report.latencies);
+        self.rate_ratio.add(ours.rate, report.rate);
+        self.processor_ratio
+            .add(ours.processor_micros, report.processor_micros);
+    }
+
+    fn row(&self, name: &str, is_ours: bool) -> Vec<String> {
+        let ratio = |ratio: &Ratio| if is_ours { String::new() } else { ratio.to_string() };
+        vec![
+            name.to_owned(),
+            thousands(median(&self.rates)),
+            thousands(median(&self.processor)),
+            format!("{:.2}", self.latencies.micros(0.5) / 1e3),
+            format!("{:.2}", self.latencies.micros(0.99) / 1e3),
+            ratio(&self.rate_ratio),
+            ratio(&self.processor_ratio),
+        ]
+    }
+}
+
+/// Measures, and writes the tables.
+///
+/// # Errors
+/// Somebody does not start, or a request fails.
+pub async fn measure(
+    program: &Path,
+    root: &Path,
+    within: &Path,
+    effort: Effort,
+    document: &Document,
+) -> Outcome<()> {
+    let programs = Programs::find(root)?;
+    let watch = Watch::start();
+    let mut stage = Stage::open(program, within).await?;
+    let peers = Peers::start(&programs, &stage.home, stage.cores).await?;
+    let mut sections = Vec::new();
+    for contest in &CONTESTS {
+        sections.push(format!(
+            "### {}\n\n{}",
+            contest.title,
+            run(contest, &mut stage, &peers, effort).await?
+        ));
+    }
+    stage.close()?;
+    drop(peers);
+    let circumstances = format!(
+        "{} Peers: {}.",
+        circumstances(&watch, within),
+        programs.versions()
+    );
+    document.put("compare", &format!("{circumstances}\n\n{}", sections.join("\n")))
+}
+
+async fn run(contest: &Contest, stage: &mut Stage, peers: &Peers, effort: Effort) -> Outcome<String> {
+    let all = [&peers.nginx, &peers.haproxy, &peers.envoy];
+    let chosen: Vec<&Peer> = all
+        .into_iter()
+        .filter(|peer| contest.peers.contains(&peer.name))
+        .collect();
+    let (mut ours, mut theirs) = (Runner::default(), Vec::new());
+    theirs.resize_with(chosen.len(), Runner::default);
+    for _ in 0..effort.rounds {
+        let report = stage
+            .load(contest.ours, CONNECTIONS, Pace::Closed, effort.span)
+            .await?;
+        ours.add(&report, &report);
+        for (peer, runner) in chosen.iter().zip(&mut theirs) {
+            runner.add(&load(contest.theirs, peer, stage, peers, effort).await?, &report);
+        }
+    }
+    let mut rows = vec![ours.row("Countersign", true)];
+    rows.extend(
+        chosen
+            .iter()
+            .zip(&theirs)
+            .map(|(peer, runner)| runner.row(peer.name, false)),
+    );
+    let heads = [
+        "",
+        "a second",
+        "CPU, µs each",
+        "p50, ms",
+        "p99, ms",
+        "our rate by its",
+        "our CPU by its",
+    ];
+    Ok(table(&heads, &rows))
+}
+
+async fn load(kind: Kind, peer: &Peer, stage: &mut Stage, peers: &Peers, effort: Effort) -> Outcome<Report> {
+    let mut plan = stage.plan(kind, CONNECTIONS, Pace::Closed, effort.span).await?;
+    plan.wire = Wire::new(peer.port, &stage.home.path("certs/ca.pem"))?;
+    let with_token = |caller: Caller| Caller {
+        token: peers.token.clone(),
+        ..caller
+    };
+    plan.callers = plan.callers.into_iter().map(with_token).collect();
+    let report = crate::load::run(plan, peer.process.id()).await?;
+    report
+        .without_failures()
+        .map_err(|error| format!("{}: {error}", peer.name).into())
+}

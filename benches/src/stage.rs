@@ -1,0 +1,135 @@
+//! A gateway at work: its home, its backend, customers who are logged in, and load on it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::Outcome;
+use crate::callers::{self, App};
+use crate::ceiling::Ceiling;
+use crate::gateway;
+use crate::home::Home;
+use crate::load::{self, Pace, Plan, Report};
+use crate::machine::{Cores, pinned};
+use crate::process::Process;
+use crate::request::Kind;
+use crate::wire::Wire;
+
+/// Customers who are logged in.
+const CUSTOMERS: usize = 16;
+/// Not counted: connections open, caches fill.
+const WARM_UP: Duration = Duration::from_millis(400);
+
+/// How long it may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Rounds of everything.
+    pub rounds: usize,
+    /// Of one measurement.
+    pub span: Duration,
+}
+
+/// A gateway with its backend and logged-in customers.
+pub struct Stage {
+    /// Its folder.
+    pub home: Home,
+    /// Which core is whose.
+    pub cores: Cores,
+    apps: Vec<App>,
+    wire: Wire,
+    gateway: Process,
+    origin: Process,
+}
+
+impl Stage {
+    /// Opens it below `within`, with the gateway's `program`.
+    ///
+    /// # Errors
+    /// Something does not start.
+    pub async fn open(program: &Path, within: &Path) -> Outcome<Self> {
+        let (home, cores) = (Home::make(program, within, CUSTOMERS)?, Cores::of_this_machine());
+        let origin = gateway::start_origin(&home, cores).await?;
+        let (gateway, _) = gateway::start(&home, cores).await?;
+        Ok(Self {
+            apps: callers::log_in(&home).await?,
+            wire: Wire::new(home.ports.public, &home.path("certs/ca.pem"))?,
+            home,
+            cores,
+            gateway,
+            origin,
+        })
+    }
+
+    /// Puts load on the gateway.
+    ///
+    /// # Errors
+    /// A request failed.
+    pub async fn load(
+        &mut self,
+        kind: Kind,
+        connections: usize,
+        pace: Pace,
+        span: Duration,
+    ) -> Outcome<Report> {
+        let plan = self.plan(kind, connections, pace, span).await?;
+        load::run(plan, self.gateway.id()).await?.without_failures()
+    }
+
+    /// What [`Stage::load`] does, to be done to somebody else.
+    ///
+    /// # Errors
+    /// A session has ended.
+    pub async fn plan(
+        &mut self,
+        kind: Kind,
+        connections: usize,
+        pace: Pace,
+        span: Duration,
+    ) -> Outcome<Plan> {
+        Ok(Plan {
+            wire: self.wire.clone(),
+            authority: self.home.authority(),
+            kind,
+            callers: callers::ready(&mut self.apps).await?,
+            connections,
+            threads: 1,
+            pace,
+            warm_up: WARM_UP,
+            duration: span,
+        })
+    }
+
+    /// The gateway's process.
+    #[must_use]
+    pub const fn gateway(&self) -> &Process {
+        &self.gateway
+    }
+
+    /// Ends everything.
+    ///
+    /// # Errors
+    /// The gateway cannot be asked to.
+    pub fn close(self) -> Outcome<()> {
+        self.gateway.stop()?;
+        self.origin.kill();
+        Ok(())
+    }
+
+    /// The ceiling, measured by a process on the gateway's core.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn ceiling(&self, parallel: usize, span: Duration) -> Outcome<Ceiling> {
+        let mut command = pinned(self.cores.server, &std::env::current_exe()?);
+        command.arg("ceiling").arg("--dir").arg(self.home.path("."));
+        command.args(["--parallel", &parallel.to_string()]);
+        command.args(["--seconds", &span.as_secs_f64().to_string()]);
+        let done = tokio::task::spawn_blocking(move || command.output()).await??;
+        Ceiling::from_json(&String::from_utf8_lossy(&done.stdout))
+    }
+}
+
+/// The folder for homes: on the disk that the project lies on, not in memory.
+#[must_use]
+pub fn workplace(root: &Path) -> PathBuf {
+    root.join("target/bench")
+}
