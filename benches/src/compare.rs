@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::Outcome;
+use crate::bars::{Bar, Group, svg};
 use crate::callers::Caller;
 use crate::document::{Document, circumstances, table, thousands};
 use crate::histogram::Histogram;
@@ -20,6 +21,8 @@ const CONNECTIONS: usize = 32;
 /// What is compared.
 struct Contest {
     title: &'static str,
+    /// For the plot.
+    short: &'static str,
     /// What ours is asked for.
     ours: Kind,
     /// What the others are asked for.
@@ -31,24 +34,28 @@ struct Contest {
 const CONTESTS: [Contest; 4] = [
     Contest {
         title: "Public route: `POST` of 512 bytes, TLS in and out",
+        short: "Public route, POST of 512 bytes",
         ours: Kind::PublicPost,
         theirs: Kind::PublicPost,
         peers: &["nginx", "HAProxy", "Envoy"],
     },
     Contest {
         title: "`proof` route with token and DPoP proof, against an ES256 token alone: `GET`, TLS in and out",
+        short: "Token and proof of possession (the others: token only), GET",
         ours: Kind::Proof,
         theirs: Kind::TokenGet,
         peers: &["HAProxy", "Envoy"],
     },
     Contest {
         title: "`signed` route, every check, against an ES256 token alone: `POST` of 512 bytes, TLS in and out",
+        short: "Signed request and signed answer (the others: token only), POST of 512 bytes",
         ours: Kind::Signed,
         theirs: Kind::TokenPost,
         peers: &["HAProxy", "Envoy"],
     },
     Contest {
         title: "Full TLS 1.3 handshake, P-256 certificate, X25519",
+        short: "Full TLS 1.3 handshake",
         ours: Kind::Handshake,
         theirs: Kind::Handshake,
         peers: &["nginx", "HAProxy", "Envoy"],
@@ -105,13 +112,11 @@ pub async fn measure(
     let watch = Watch::start();
     let mut stage = Stage::open(program, within).await?;
     let peers = Peers::start(&programs, &stage.home, stage.cores).await?;
-    let mut sections = Vec::new();
+    let (mut sections, mut groups) = (Vec::new(), Vec::new());
     for contest in &CONTESTS {
-        sections.push(format!(
-            "### {}\n\n{}",
-            contest.title,
-            run(contest, &mut stage, &peers, effort).await?
-        ));
+        let runners = run(contest, &mut stage, &peers, effort).await?;
+        sections.push(format!("### {}\n\n{}", contest.title, figures(&runners)));
+        groups.push(group(contest, &runners));
     }
     stage.close()?;
     drop(peers);
@@ -120,33 +125,59 @@ pub async fn measure(
         circumstances(&watch, within),
         programs.versions()
     );
-    document.put("compare", &format!("{circumstances}\n\n{}", sections.join("\n")))
+    let plot = document.plot(
+        "compare",
+        "Processor time of a request beside nginx, HAProxy and Envoy",
+        &svg("Processor time, less is better", "µs", &groups),
+    )?;
+    document.put(
+        "compare",
+        &format!("{circumstances}\n\n{plot}\n\n{}", sections.join("\n\n")),
+    )
 }
 
-async fn run(contest: &Contest, stage: &mut Stage, peers: &Peers, effort: Effort) -> Outcome<String> {
+fn group(contest: &Contest, runners: &[(&str, Runner)]) -> Group {
+    let bar = |(place, (name, runner)): (usize, &(&str, Runner))| Bar {
+        name: (*name).to_owned(),
+        figure: median(&runner.processor),
+        is_ours: place == 0,
+    };
+    Group {
+        title: contest.short.to_owned(),
+        bars: runners.iter().enumerate().map(bar).collect(),
+    }
+}
+
+/// Ours first, then the others.
+async fn run<'p>(
+    contest: &Contest,
+    stage: &mut Stage,
+    peers: &'p Peers,
+    effort: Effort,
+) -> Outcome<Vec<(&'p str, Runner)>> {
     let all = [&peers.nginx, &peers.haproxy, &peers.envoy];
     let chosen: Vec<&Peer> = all
         .into_iter()
         .filter(|peer| contest.peers.contains(&peer.name))
         .collect();
-    let (mut ours, mut theirs) = (Runner::default(), Vec::new());
-    theirs.resize_with(chosen.len(), Runner::default);
+    let mut ours = Runner::default();
+    let mut theirs: Vec<_> = chosen.iter().map(|peer| (peer.name, Runner::default())).collect();
     for _ in 0..effort.rounds {
         let report = stage
             .load(contest.ours, CONNECTIONS, Pace::Closed, effort.span)
             .await?;
         ours.add(&report, &report);
-        for (peer, runner) in chosen.iter().zip(&mut theirs) {
+        for (peer, (_, runner)) in chosen.iter().zip(&mut theirs) {
             runner.add(&load(contest.theirs, peer, stage, peers, effort).await?, &report);
         }
     }
-    let mut rows = vec![ours.row("Countersign", true)];
-    rows.extend(
-        chosen
-            .iter()
-            .zip(&theirs)
-            .map(|(peer, runner)| runner.row(peer.name, false)),
-    );
+    theirs.insert(0, ("Countersign", ours));
+    Ok(theirs)
+}
+
+fn figures(runners: &[(&str, Runner)]) -> String {
+    let rows = runners.iter().enumerate();
+    let rows = rows.map(|(place, (name, runner))| runner.row(name, place == 0));
     let heads = [
         "",
         "a second",
@@ -156,7 +187,7 @@ async fn run(contest: &Contest, stage: &mut Stage, peers: &Peers, effort: Effort
         "our rate by its",
         "our CPU by its",
     ];
-    Ok(table(&heads, &rows))
+    table(&heads, &rows.collect::<Vec<_>>())
 }
 
 async fn load(kind: Kind, peer: &Peer, stage: &mut Stage, peers: &Peers, effort: Effort) -> Outcome<Report> {

@@ -73,16 +73,15 @@ pub fn circumstances(watch: &Watch, folder: &Path) -> String {
     )
 }
 
-/// A table of Markdown; every column but the first is of numbers.
+/// A table of Markdown, numbers at the right.
 #[must_use]
 pub fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
-    let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-    let mut text = line(heads.iter().map(|&head| head.to_owned()).collect());
-    text += &line(heads.iter().map(|_| "---:".to_owned()).collect());
+    let line = |cells: &[&str]| format!("| {} |", cells.join(" | "));
+    let mut lines = vec![line(heads), line(&vec!["---:"; heads.len()])];
     for row in rows {
-        text += &line(row.clone());
+        lines.push(line(&row.iter().map(String::as_str).collect::<Vec<_>>()));
     }
-    text
+    lines.join("\n")
 }
 
 /// A whole number with its thousands apart.

@@ -10,6 +10,7 @@
 //! It must never measure with anything of the gateway switched off, print a ratio of figures that were not taken in turns,
 //! or leave a process behind.
 
+pub mod bars;
 pub mod callers;
 pub mod ceiling;
 pub mod compare;

@@ -10,9 +10,9 @@ const RIGHT: f64 = 24.0;
 const TOP: f64 = 78.0;
 const BOTTOM: f64 = 54.0;
 /// One tone a line; told apart by people who see few colours too, and by the shape of the points.
-const TONES: [&str; 5] = ["#2f81d6", "#d9762b", "#1f9d83", "#b0529f", "#8a8f3c"];
+pub(crate) const TONES: [&str; 5] = ["#2f81d6", "#d9762b", "#1f9d83", "#b0529f", "#8a8f3c"];
 /// Between black and white: texts and axes.
-const GREY: &str = "#7a828c";
+pub(crate) const GREY: &str = "#7a828c";
 /// Width of a letter in a legend, roughly.
 const LETTER: f64 = 6.6;
 
@@ -271,19 +271,19 @@ fn line(from: (f64, f64), to: (f64, f64), opacity: &str) -> String {
     )
 }
 
-fn text(x: f64, y: f64, anchor: &str, text: &str, more: &str) -> String {
+pub(crate) fn text(x: f64, y: f64, anchor: &str, text: &str, more: &str) -> String {
     format!(
         "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" {more}>{}</text>\n",
         escaped(text)
     )
 }
 
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;")
 }
 
 /// 1500 as 1.5k, 1e6 as 1M, 0.05 as 0.05.
-fn short(number: f64) -> String {
+pub(crate) fn short(number: f64) -> String {
     let (scaled, unit) = match number {
         1e6.. => (number / 1e6, "M"),
         1e3.. => (number / 1e3, "k"),
