@@ -21,6 +21,8 @@ mod rate;
 mod record;
 mod shed;
 mod source;
+#[cfg(test)]
+mod tests;
 
 pub use ban::{Ban, Cause};
 pub use guard::Defense;

@@ -44,13 +44,18 @@ impl Rule {
     /// A debt that is longer than any under this rule was made under another one, or before the clock was set back: it
     /// counts as the longest.
     pub(super) fn judge(self, owed_until: i64, now: i64) -> Result<i64, Duration> {
-        let latest = now.saturating_add(self.longest);
+        let latest = self.latest(now);
         let after = owed_until.clamp(now, latest).saturating_add(self.interval);
         if after <= latest {
             return Ok(after);
         }
         let wait = after.saturating_sub(latest);
         Err(Duration::from_nanos(u64::try_from(wait).unwrap_or(0)))
+    }
+
+    /// Until when there may be a debt now.
+    const fn latest(self, now: i64) -> i64 {
+        now.saturating_add(self.longest)
     }
 }
 
@@ -76,9 +81,23 @@ impl Debt {
         let charged = self
             .0
             .try_update(Ordering::Relaxed, Ordering::Relaxed, |owed_until| {
-                rule.judge(owed_until, now).map_err(|wait| refused = wait).ok()
+                let judged = rule.judge(owed_until, now);
+                judged.map_err(|wait| refused = wait).ok()
             });
-        charged.map(drop).map_err(|_| refused)
+        charged.map(drop).map_err(|owed_until| {
+            self.shorten(owed_until, rule.latest(now));
+            refused
+        })
+    }
+
+    /// From the first look under a rule on, a debt is no longer than it can be under that rule.
+    fn shorten(&self, owed_until: i64, latest: i64) {
+        if owed_until > latest {
+            // Whoever was faster has done the same.
+            let _ = self
+                .0
+                .compare_exchange(owed_until, latest, Ordering::Relaxed, Ordering::Relaxed);
+        }
     }
 
     /// Whether nothing is owed any more.
@@ -125,17 +144,17 @@ mod tests {
         assert!(debt.is_paid(START + 40_000_000));
     }
 
-    /// A clock that is set back, and a reload that lowers the rate, must not lock anyone out for longer than a burst.
+    /// A clock that is set back, and a reload that raises the rate, must not lock anyone out for longer than one interval.
     #[test]
     fn a_debt_of_another_rule_or_time_counts_as_the_longest_of_this_one() {
-        let debt = Debt::default();
+        let (debt, ten_ms) = (Debt::default(), 10_000_000);
         while debt.charge(rule(1000, 100), START).is_ok() {}
         assert_eq!(debt.charge(rule(10, 5), START), Err(Duration::from_millis(10)));
-        let hour = 3_600_000_000_000;
-        assert_eq!(
-            debt.charge(rule(10, 5), START - hour),
-            Err(Duration::from_millis(10))
-        );
+        assert_eq!(debt.charge(rule(10, 5), START + ten_ms), Ok(()));
+        assert!(debt.charge(rule(10, 5), START + ten_ms).is_err());
+        let back = START - 3_600_000_000_000;
+        assert_eq!(debt.charge(rule(10, 5), back), Err(Duration::from_millis(10)));
+        assert_eq!(debt.charge(rule(10, 5), back + ten_ms), Ok(()));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use http::Method;
 use crate::support::{Draft, TestGateway};
 
 /// Code, file, test: the test provokes the code.
-const PROVOKED: [(&str, &str, &str); 35] = [
+const PROVOKED: [(&str, &str, &str); 38] = [
     (
         "request-malformed",
         "tests/it/journey/admit.rs",
@@ -47,6 +47,21 @@ const PROVOKED: [(&str, &str, &str); 35] = [
         "body-too-large",
         "tests/it/journey/admit.rs",
         "a_body_over_the_routes_limit_is_too_large",
+    ),
+    (
+        "banned",
+        "tests/it/attacks/rates.rs",
+        "a_flood_is_limited_and_then_banned_and_nobody_else_feels_it",
+    ),
+    (
+        "rate-limited",
+        "tests/it/attacks/rates.rs",
+        "who_waits_as_long_as_told_is_served",
+    ),
+    (
+        "overloaded",
+        "tests/it/attacks/overload.rs",
+        "under_load_strangers_are_shed_first_and_payments_last",
     ),
     (
         "content-encoding-refused",
@@ -191,13 +206,7 @@ const PROVOKED: [(&str, &str, &str); 35] = [
 ];
 
 /// Codes of the table that no stage of today gives on a route, and what they wait for.
-const LATER: [(&str, &str); 9] = [
-    ("banned", "bans come with the defense of the edge"),
-    ("rate-limited", "rates come with the defense of the edge"),
-    (
-        "overloaded",
-        "a million remembered nonces today, shedding with the defense of the edge",
-    ),
+const LATER: [(&str, &str); 6] = [
     ("approval-pending", "approvals come with transactions"),
     ("approval-failed", "approvals come with transactions"),
     ("approval-denied", "approvals come with transactions"),

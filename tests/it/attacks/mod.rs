@@ -5,5 +5,7 @@ mod body;
 mod counters;
 mod frames;
 mod framing;
+mod overload;
 mod possession;
+mod rates;
 mod replay;

@@ -71,6 +71,12 @@ impl<'g> Draft<'g> {
         self.afterwards(move |sent| sent.authority = authority)
     }
 
+    /// From another address.
+    pub(crate) fn from(mut self, source: [u8; 4]) -> Self {
+        self.wire = self.wire.from(source);
+        self
+    }
+
     /// Over this protocol.
     pub(crate) fn over(mut self, protocol: Protocol) -> Self {
         self.protocol = protocol;
@@ -354,6 +360,11 @@ impl<'g> Ready<'g> {
     }
 
     pub(crate) async fn send(&self) -> Answer<'g> {
+        self.try_send().await.unwrap()
+    }
+
+    /// Sends it; a door that is shut is no answer.
+    pub(crate) async fn try_send(&self) -> Result<Answer<'g>, String> {
         let sent = &self.sent;
         let uri = match self.protocol {
             Protocol::Http1 => sent.target.clone(),
@@ -365,8 +376,8 @@ impl<'g> Ready<'g> {
             request = request.header("host", &sent.authority);
         }
         let request = request.body(Full::new(sent.body.clone())).unwrap();
-        let received = self.wire.send(self.protocol, request).await.unwrap();
-        Answer::new(self.gateway, self.sent.clone(), received)
+        let received = self.wire.send(self.protocol, request).await?;
+        Ok(Answer::new(self.gateway, self.sent.clone(), received))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A connection that sends exactly what it is told.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -36,6 +36,8 @@ pub(crate) struct Received {
 #[derive(Clone)]
 pub(crate) struct Wire {
     address: SocketAddr,
+    /// Where it comes from, when that matters.
+    source: Option<IpAddr>,
     config: ClientConfig,
 }
 
@@ -92,7 +94,17 @@ impl Wire {
                     .unwrap()
             }
         };
-        Self { address, config }
+        Self {
+            address,
+            source: None,
+            config,
+        }
+    }
+
+    /// From another address; all of 127.0.0.0/8 is this machine.
+    pub(crate) fn from(mut self, source: impl Into<IpAddr>) -> Self {
+        self.source = Some(source.into());
+        self
     }
 
     /// Shakes hands and says nothing yet.
@@ -102,7 +114,14 @@ impl Wire {
             Protocol::Http1 => b"http/1.1".to_vec(),
             Protocol::Http2 => b"h2".to_vec(),
         }];
-        let socket = TcpStream::connect(self.address).await?;
+        let socket = match self.source {
+            None => TcpStream::connect(self.address).await?,
+            Some(source) => {
+                let socket = TcpSocket::new_v4()?;
+                socket.bind(SocketAddr::new(source, 0))?;
+                socket.connect(self.address).await?
+            }
+        };
         let name = ServerName::try_from("localhost").unwrap();
         TlsConnector::from(Arc::new(config)).connect(name, socket).await
     }
