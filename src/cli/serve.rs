@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
+use tokio::sync::oneshot;
 
 use super::console::{CliError, Console};
 use crate::base::{Clock, Entropy, SystemClock, SystemEntropy};
 use crate::config::{self, Config, LogFormat};
-use crate::server::{Addresses, Hangups, Reloader, Shutdown, build_accepting, runtime};
+use crate::edge::Drain;
+use crate::server::{
+    Addresses, Given, Hangups, Inherited, Reloader, Shutdown, Supervisor, build_with, runtime,
+};
 use crate::telemetry::{self, Format};
 
 /// Arguments of `serve`.
@@ -34,7 +38,11 @@ pub fn run(args: &ServeArgs, console: &mut Console<'_>) -> Result<(), CliError> 
     for warning in &config.warnings {
         tracing::warn!(key = warning.key, "{}; {}", warning.problem, warning.remedy);
     }
-    runtime(&config)?.block_on(serve(config, args.accept_charter.as_deref(), console))
+    let given = Given {
+        sockets: Inherited::from_environment().map_err(CliError::failed)?,
+        accepted_charter: args.accept_charter.as_deref(),
+    };
+    runtime(&config)?.block_on(serve(config, given, console))
 }
 
 fn start_log(config: &Config) -> Result<(), CliError> {
@@ -48,28 +56,55 @@ fn start_log(config: &Config) -> Result<(), CliError> {
     telemetry::start(format, filter.as_deref()).map_err(CliError::failed)
 }
 
-async fn serve(config: Config, charter: Option<&str>, console: &mut Console<'_>) -> Result<(), CliError> {
-    let mut shutdown = Shutdown::listen()?;
+async fn serve(config: Config, given: Given<'_>, console: &mut Console<'_>) -> Result<(), CliError> {
+    let shutdown = Shutdown::listen()?;
     let hangups = Hangups::listen()?;
     let public_url = config.server.public_url.as_str().to_owned();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
-    let built = build_accepting(charter, config, clock, entropy)
+    let built = build_with(given, config, clock, entropy)
         .await
         .map_err(CliError::failed)?;
     announce(&public_url, &built.addresses, built.development, console)?;
-    let follower = tokio::spawn(follow(hangups, built.reloader));
-    built.gateway.run(shutdown.wait()).await?;
+    let supervisor = Arc::new(Supervisor::from_environment());
+    let follower = tokio::spawn(follow(hangups, built.reloader, Arc::clone(&supervisor)));
+    let (stop, stopped) = oneshot::channel();
+    let drain = built.gateway.edge.drain().clone();
+    tokio::spawn(follow_orders(shutdown, Arc::clone(&supervisor), stop, drain));
+    supervisor.ready();
+    let drained = built.gateway.run(async { stopped.await.unwrap_or(()) }).await?;
     follower.abort();
-    Ok(())
+    match drained.requests {
+        0 => Ok(()),
+        requests => Err(CliError::Failed(format!(
+            "{requests} requests did not finish in time and were dropped; payments among them are settled after the next start"
+        ))),
+    }
+}
+
+/// The first order to go away lets requests finish; the second drops them.
+async fn follow_orders(
+    mut shutdown: Shutdown,
+    supervisor: Arc<Supervisor>,
+    stop: oneshot::Sender<()>,
+    drain: Drain,
+) {
+    shutdown.wait().await;
+    supervisor.stopping();
+    // Nobody hears it when the gateway has ended by itself.
+    let _ = stop.send(());
+    shutdown.wait().await;
+    drain.hurry();
 }
 
 /// SIGHUP reads configuration, certificates and policies again; what is wrong with them stands in the log.
-async fn follow(mut hangups: Hangups, reloader: Arc<Reloader>) {
+async fn follow(mut hangups: Hangups, reloader: Arc<Reloader>, supervisor: Arc<Supervisor>) {
     loop {
         hangups.next().await;
+        supervisor.reloading();
         // Logged where it happens.
         let _ = reloader.reload().await;
+        supervisor.ready();
     }
 }
 

@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 /// Longest time that work which was told to stop may take to notice.
 const ABORT_TIME: Duration = Duration::from_secs(1);
 
-/// How long an idle HTTP/1 connection stays when the gateway begins to go away: a request that is on its way then, or is
+/// How long a connection that has asked nothing, or an idle one of HTTP/1, stays when the gateway begins to go away: a request that is on its way then, or is
 /// sent before the client knows, is answered with `Connection: close` instead of meeting a closed socket (RFC 9112,
 /// section 9.6, knows no other way to say goodbye). A busy client sends its next request well within it.
 pub(super) const LINGER: Duration = Duration::from_secs(1);
@@ -46,6 +46,12 @@ impl Drain {
     /// Waits for that.
     pub async fn begun(&self) {
         self.begun.cancelled().await;
+    }
+
+    /// Waits until it has begun and [`LINGER`] is over: for who was accepted just before and has not asked yet.
+    pub(super) async fn lingered(&self) {
+        self.begun().await;
+        tokio::time::sleep(LINGER).await;
     }
 
     /// Begins it.

@@ -26,7 +26,7 @@ pub(super) struct Arrival {
 }
 
 impl Edge {
-    /// What comes before HTTP, all of it within the deadline of the handshake; a gateway that goes away does not wait for it.
+    /// What comes before HTTP, all of it within the deadline of the handshake; a gateway that goes away waits for it a moment only.
     pub(super) async fn greet(
         &self,
         arrival: Arrival,
@@ -42,7 +42,7 @@ impl Edge {
         };
         tokio::select! {
             greeted = greeting => greeted,
-            () = self.drain.begun() => None,
+            () = self.drain.lingered() => None,
         }
     }
 

@@ -135,11 +135,7 @@ where
         drain,
         activity,
         idle: limits.idle,
-        // HTTP/2 says GOAWAY and still answers what crosses it.
-        linger: match guarding {
-            Guarding::Http1(_) | Guarding::Unguarded => LINGER,
-            Guarding::Http2(_) => Duration::ZERO,
-        },
+        says_goodbye: matches!(guarding, Guarding::Http2(_)),
     };
     match guarding {
         Guarding::Http1(finding) => {
@@ -203,11 +199,24 @@ struct Ends<'a> {
     drain: &'a Drain,
     activity: &'a Activity,
     idle: Duration,
-    linger: Duration,
+    /// Whether the protocol has a goodbye of its own (GOAWAY) after which it still answers what crosses it.
+    says_goodbye: bool,
+}
+
+impl Ends<'_> {
+    /// How long it stays as it was when the gateway begins to go away.
+    fn linger(&self) -> Duration {
+        if self.says_goodbye && self.activity.requests().begun > 0 {
+            Duration::ZERO
+        } else {
+            LINGER
+        }
+    }
 }
 
 /// Runs `connection`; when the gateway begins to go away, tells it to take no further request, at once or when it has
-/// lingered, and waits for those it has; [`Drain::spawn`] sets the deadline. One that has been idle is told the same, and cut when it does not end.
+/// lingered, and waits for those it has; [`Drain::finish`] sets the deadline. One that has been idle is told the same, and cut
+/// when it does not end.
 async fn until_done<C>(connection: C, wind_down: fn(Pin<&mut C>), ends: Ends<'_>) -> hyper::Result<()>
 where
     C: Future<Output = hyper::Result<()>>,
@@ -216,7 +225,7 @@ where
     tokio::select! {
         outcome = connection.as_mut() => return outcome,
         () = ends.drain.begun() => {
-            if let Ok(outcome) = tokio::time::timeout(ends.linger, connection.as_mut()).await {
+            if let Ok(outcome) = tokio::time::timeout(ends.linger(), connection.as_mut()).await {
                 return outcome;
             }
             wind_down(connection.as_mut());

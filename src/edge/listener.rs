@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// Connections that may wait to be accepted, per address.
 const BACKLOG: i32 = 1024;
@@ -20,6 +20,49 @@ pub struct BindError {
     pub address: SocketAddr,
     /// What the operating system says.
     pub source: io::Error,
+}
+
+/// Why sockets that were handed over are not the ones of the configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum AdoptError {
+    /// A socket on an address that the configuration does not name.
+    #[error(
+        "a socket on {address} was handed over for {key}, which does not name that address or is not open; make both say the same"
+    )]
+    Elsewhere {
+        /// The key of the configuration.
+        key: &'static str,
+        /// Where the socket is.
+        address: SocketAddr,
+    },
+    /// An address without a socket.
+    #[error(
+        "{key} names {address}, for which no socket was handed over although others were; add it to the socket unit, or take it out of {key}"
+    )]
+    Missing {
+        /// The key of the configuration.
+        key: &'static str,
+        /// The address.
+        address: SocketAddr,
+    },
+    /// A socket of a connection, not one to accept with.
+    #[error(
+        "the socket on {address} that was handed over for {key} does not listen; its unit needs Accept=no"
+    )]
+    NotListening {
+        /// The key of the configuration.
+        key: &'static str,
+        /// Where the socket is.
+        address: SocketAddr,
+    },
+    /// A socket that the operating system will not let us use.
+    #[error("a socket that was handed over for {key} cannot be used: {cause}")]
+    Unusable {
+        /// The key of the configuration.
+        key: &'static str,
+        /// What the operating system says.
+        cause: io::Error,
+    },
 }
 
 fn advice(error: &io::Error) -> String {
@@ -67,6 +110,42 @@ impl Listener {
                 }
                 outcome => return outcome,
             }
+        }
+    }
+
+    /// Takes `sockets` that are bound and listening already, which have to be those that `key` of the configuration names:
+    /// one for each of its `addresses`, port 0 being any.
+    ///
+    /// # Errors
+    /// They are others, or more, or fewer.
+    pub fn adopt(
+        key: &'static str,
+        addresses: &[SocketAddr],
+        sockets: Vec<TcpListener>,
+    ) -> Result<Self, AdoptError> {
+        let mut wanted = addresses.to_vec();
+        let mut adopted = Self {
+            sockets: Vec::new(),
+            addresses: Vec::new(),
+        };
+        for socket in sockets {
+            let unusable = |cause| AdoptError::Unusable { key, cause };
+            let address = socket.local_addr().map_err(unusable)?;
+            if !SockRef::from(&socket).is_listener().map_err(unusable)? {
+                return Err(AdoptError::NotListening { key, address });
+            }
+            let same = |wanted: &SocketAddr| {
+                wanted.ip() == address.ip() && (wanted.port() == address.port() || wanted.port() == 0)
+            };
+            let place = wanted.iter().position(same);
+            wanted.remove(place.ok_or(AdoptError::Elsewhere { key, address })?);
+            socket.set_nonblocking(true).map_err(unusable)?;
+            adopted.sockets.push(socket);
+            adopted.addresses.push(address);
+        }
+        match wanted.first() {
+            Some(&address) => Err(AdoptError::Missing { key, address }),
+            None => Ok(adopted),
         }
     }
 
@@ -180,6 +259,36 @@ mod tests {
                 .iter()
                 .all(|address| address.port() == listener.port())
         );
+    }
+
+    #[test]
+    fn sockets_that_were_handed_over_are_those_of_the_configuration_or_refused() {
+        let bind = || TcpListener::bind("127.0.0.1:0").unwrap();
+        let (one, two) = (bind(), bind());
+        let (first, second) = (one.local_addr().unwrap(), two.local_addr().unwrap());
+        let any = "127.0.0.1:0".parse().unwrap();
+        let adopt = |addresses: &[SocketAddr], sockets: &[&TcpListener]| {
+            let sockets = sockets.iter().map(|socket| socket.try_clone().unwrap());
+            Listener::adopt("server.listen", addresses, sockets.collect())
+        };
+        let both = adopt(&[second, first], &[&one, &two]).unwrap();
+        assert_eq!(both.addresses(), [first, second]);
+        adopt(&[any], &[&one]).unwrap();
+
+        let elsewhere = adopt(&[second], &[&one]).unwrap_err();
+        assert!(matches!(elsewhere, AdoptError::Elsewhere { address, .. } if address == first));
+        assert!(elsewhere.to_string().contains("server.listen"), "{elsewhere}");
+        let twice = adopt(&[first], &[&one, &one]).unwrap_err();
+        assert!(matches!(twice, AdoptError::Elsewhere { .. }), "{twice}");
+        let closed = adopt(&[], &[&one]).unwrap_err();
+        assert!(matches!(closed, AdoptError::Elsewhere { .. }), "{closed}");
+        let missing = adopt(&[first, second], &[&one]).unwrap_err();
+        assert!(matches!(missing, AdoptError::Missing { address, .. } if address == second));
+        let connection = std::net::TcpStream::connect(first).unwrap();
+        let at = connection.local_addr().unwrap();
+        let connection = TcpListener::from(std::os::fd::OwnedFd::from(connection));
+        let deaf = adopt(&[at], &[&connection]).unwrap_err();
+        assert!(matches!(deaf, AdoptError::NotListening { .. }), "{deaf}");
     }
 
     #[test]

@@ -45,6 +45,6 @@ pub use client_auth::{ClientAuthentication, TrustAnchors};
 pub use drain::{Drain, Drained};
 pub use exchange::Serve;
 pub use http::Limits;
-pub use listener::{BindError, Listener, loopback};
+pub use listener::{AdoptError, BindError, Listener, loopback};
 pub use refusals::{CountRefusals, NotCounted};
 pub use tls::{TlsError, server_config};

@@ -1,6 +1,6 @@
 //! Building a gateway, up to the moment its doors can be opened.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -10,8 +10,10 @@ use super::control::{PolicyAuthority, RunningGate};
 use super::doors::Doors;
 use super::error::StartError;
 use super::front::{AdminFront, EdgeRefusals, OwnResources, PublicFront};
+use super::inherited::Inherited;
 use super::jobs::Jobs;
 use super::open::open;
+use super::open_files;
 use super::reload::Reloader;
 use super::run::Gateway;
 use super::schedule;
@@ -27,6 +29,9 @@ use crate::gate::{Gate, Services, Snapshot};
 use crate::policy::Bundle;
 use crate::store::Batch;
 use crate::telemetry::{Check, Health, Metrics, operations};
+
+/// The public door and its twin.
+const PUBLIC_DOORS: usize = 2;
 
 /// Where a gateway listens.
 #[derive(Clone, Debug)]
@@ -66,17 +71,25 @@ pub async fn build(
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 ) -> Result<Built, StartError> {
-    build_accepting(None, config, clock, entropy).await
+    build_with(Given::default(), config, clock, entropy).await
 }
 
-/// The same for an operator who has read the charter of the configuration and names it: SHA-256 in hexadecimal digits, as
-/// `check --json` and the refusal of [`build`] say it. Outside development a charter that was changed since the last
-/// start is refused without.
+/// What a start is given besides its configuration.
+#[derive(Debug, Default)]
+pub struct Given<'a> {
+    /// Sockets that the process inherited; listeners without one are bound.
+    pub sockets: Inherited,
+    /// The charter that the operator has read and names: SHA-256 in hexadecimal digits, as `check --json` and the refusal of
+    /// [`build`] say it. Outside development a charter that was changed since the last start is refused without.
+    pub accepted_charter: Option<&'a str>,
+}
+
+/// The same with what the start is given.
 ///
 /// # Errors
 /// As [`build`].
-pub async fn build_accepting(
-    accepted: Option<&str>,
+pub async fn build_with(
+    given: Given<'_>,
     config: Config,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -96,7 +109,13 @@ pub async fn build_accepting(
         return Err(faults.into());
     }
     let (services, development) = (Arc::clone(&opened.services), opened.development);
-    let admitted = charter::admit(&config.charter(), &services.db, development, accepted).await?;
+    let admitted = charter::admit(
+        &config.charter(),
+        &services.db,
+        development,
+        given.accepted_charter,
+    )
+    .await?;
     let config = Arc::new(config);
     let snapshot = Snapshot::new(Arc::clone(&config), policy, services.keyring.current(), upstreams)?;
     record_start(&services, &snapshot, admitted).await?;
@@ -140,7 +159,7 @@ pub async fn build_accepting(
         metrics.clone(),
         Arc::new(refusals.clone()),
     );
-    let (listeners, addresses) = bind(&config, &doors)?;
+    let (listeners, addresses) = bind(&config, &doors, given.sockets)?;
     let admin = admin_front(&opened.log, &services, &gate, &reloader, development);
     let gateway = Gateway {
         doors: open_doors(doors, listeners.doors, PublicFront { gate, refusals }, admin),
@@ -165,20 +184,22 @@ struct Listeners {
     operations: Listener,
 }
 
-fn bind(config: &Config, doors: &Doors) -> Result<(Listeners, Addresses), StartError> {
+fn bind(config: &Config, doors: &Doors, inherited: Inherited) -> Result<(Listeners, Addresses), StartError> {
     let server = &config.server;
-    let public = Listener::bind("server.listen", &server.listen)?;
-    let mutual = doors
-        .mutual
-        .is_some()
-        .then(|| Listener::bind("server.mtls_listen", &server.mtls_listen))
-        .transpose()?;
-    let admin = doors
-        .admin
-        .is_some()
-        .then(|| Listener::bind("server.admin_listen", &server.admin_listen))
-        .transpose()?;
-    let operations = Listener::bind("server.ops_listen", &server.ops_listen)?;
+    let public = listen("server.listen", &server.listen, inherited.public)?;
+    let mutual = listen_if(
+        doors.mutual.is_some(),
+        "server.mtls_listen",
+        &server.mtls_listen,
+        inherited.mutual,
+    )?;
+    let admin = listen_if(
+        doors.admin.is_some(),
+        "server.admin_listen",
+        &server.admin_listen,
+        inherited.admin,
+    )?;
+    let operations = listen("server.ops_listen", &server.ops_listen, inherited.operations)?;
     let listening =
         |listener: Option<&Listener>| listener.map(|l| l.addresses().to_vec()).unwrap_or_default();
     let addresses = Addresses {
@@ -197,6 +218,33 @@ fn bind(config: &Config, doors: &Doors) -> Result<(Listeners, Addresses), StartE
         .filter_map(|(door, listener)| Some((door, listener?)))
         .collect();
     Ok((Listeners { doors, operations }, addresses))
+}
+
+fn listen(
+    key: &'static str,
+    addresses: &[SocketAddr],
+    inherited: Vec<TcpListener>,
+) -> Result<Listener, StartError> {
+    if inherited.is_empty() {
+        return Ok(Listener::bind(key, addresses)?);
+    }
+    Ok(Listener::adopt(key, addresses, inherited)?)
+}
+
+/// A socket for a door that is not open is as wrong as one on another address: its clients would wait for ever.
+fn listen_if(
+    open: bool,
+    key: &'static str,
+    addresses: &[SocketAddr],
+    inherited: Vec<TcpListener>,
+) -> Result<Option<Listener>, StartError> {
+    if open {
+        listen(key, addresses, inherited).map(Some)
+    } else if inherited.is_empty() {
+        Ok(None)
+    } else {
+        Ok(Some(Listener::adopt(key, &[], inherited)?))
+    }
 }
 
 fn open_doors(
@@ -292,7 +340,7 @@ async fn record_start(
 
 fn limits(config: &Config) -> Limits {
     Limits {
-        connections: config.defense.connections,
+        connections: open_files::connections(config.defense.connections, PUBLIC_DOORS),
         connections_per_source: config.defense.connections_per_source,
         buffered_bytes: config.defense.buffered_bytes,
         proxies: config.proxy.trusted.clone(),

@@ -1,9 +1,10 @@
 //! Why a gateway does not start, or does not take a changed configuration.
 
 use super::charter::CharterError;
+use super::inherited::InheritedError;
 use crate::config::Faults;
 use crate::config::secret_ref::SecretError;
-use crate::edge::{BindError, TlsError};
+use crate::edge::{AdoptError, BindError, TlsError};
 use crate::gate::SnapshotError;
 use crate::identity::password::PhcError;
 use crate::keys::{KekError, KeyError};
@@ -71,6 +72,12 @@ pub enum StartError {
     /// A port is taken, or an address is not this machine's.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// Sockets were handed over that cannot be used.
+    #[error(transparent)]
+    Inherited(#[from] InheritedError),
+    /// Sockets were handed over that are not where the configuration says.
+    #[error(transparent)]
+    Adopt(#[from] AdoptError),
     /// A reload touched keys that take effect at a start only.
     #[error("these keys take effect at a start only: {}; restart the gateway, or put them back", .0.join(", "))]
     RestartOnly(Vec<&'static str>),

@@ -7,6 +7,7 @@
 pub(crate) mod app;
 mod bank;
 mod disk;
+mod hand_over;
 pub(crate) mod process;
 mod run;
 mod verdict;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use countersign::base::{Clock as _, Entropy, ManualClock, SystemClock, SystemEntropy};
 use countersign::config;
 use countersign::pki::{Ca, IssuedPaths, Profiles, Purpose};
-use countersign::server::{Built, StartError, build_accepting};
+use countersign::server::{Built, Given, StartError, build_with};
 use countersign_jose::{KeyKind, PrivateKey};
 use tempfile::TempDir;
 
@@ -112,7 +112,11 @@ impl Home {
     pub(crate) async fn open_accepting(&self, charter: Option<&str>) -> Result<Built, StartError> {
         let config = config::load(&self.path("countersign.toml"))?;
         let clock = Arc::clone(&self.clock);
-        build_accepting(charter, config, clock, Arc::clone(&self.entropy)).await
+        let given = Given {
+            accepted_charter: charter,
+            ..Given::default()
+        };
+        build_with(given, config, clock, Arc::clone(&self.entropy)).await
     }
 
     /// The port of the public door.
