@@ -3,6 +3,7 @@
 mod answers;
 mod body;
 mod counters;
+mod floods;
 mod frames;
 mod framing;
 mod overload;

@@ -109,11 +109,6 @@ impl Wire {
 
     /// Shakes hands and says nothing yet.
     pub(crate) async fn connect(&self, protocol: Protocol) -> std::io::Result<TlsStream<TcpStream>> {
-        let mut config = self.config.clone();
-        config.alpn_protocols = vec![match protocol {
-            Protocol::Http1 => b"http/1.1".to_vec(),
-            Protocol::Http2 => b"h2".to_vec(),
-        }];
         let socket = match self.source {
             None => TcpStream::connect(self.address).await?,
             Some(source) => {
@@ -122,6 +117,20 @@ impl Wire {
                 socket.connect(self.address).await?
             }
         };
+        self.secure(socket, protocol).await
+    }
+
+    /// The same over a connection that is there.
+    pub(crate) async fn secure(
+        &self,
+        socket: TcpStream,
+        protocol: Protocol,
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        let mut config = self.config.clone();
+        config.alpn_protocols = vec![match protocol {
+            Protocol::Http1 => b"http/1.1".to_vec(),
+            Protocol::Http2 => b"h2".to_vec(),
+        }];
         let name = ServerName::try_from("localhost").unwrap();
         TlsConnector::from(Arc::new(config)).connect(name, socket).await
     }
