@@ -12,13 +12,14 @@ begin() {
     printf '\n== %s (%d s)\n' "$step" "$SECONDS"
 }
 
-# A C compiler for ring and SQLite; Python and Node for the clients of other people.
+# A C compiler for ring and SQLite; Python and Node for the clients of other people; a scanner of TLS servers.
 missing_debian_packages() {
     command -v cc >/dev/null || echo build-essential
     command -v python3 >/dev/null || echo python3
     python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
     command -v node >/dev/null || echo nodejs
     command -v npm >/dev/null || echo npm
+    command -v testssl >/dev/null || echo testssl.sh
 }
 
 announce() {

@@ -24,5 +24,6 @@ pub mod privacy;
 pub mod server;
 pub mod store;
 pub mod telemetry;
+pub mod tls;
 pub mod transaction;
 pub mod upstream;

@@ -152,6 +152,7 @@ fn connection(door: Door, certificate: Option<&[u8]>) -> Arc<Connection> {
         tls_version: "TLSv1_3",
         group: "X25519",
         client_certificate: certificate.map(|der| Arc::new(ClientCertificate::new(der))),
+        channel_binding: None,
     })
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use countersign_jose::Thumbprint;
 
+use super::secret::Secret;
+
 /// Which listener a connection came in by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Door {
@@ -36,6 +38,32 @@ impl ClientCertificate {
     }
 }
 
+/// What only the two ends of one TLS connection know: `tls-exporter` (RFC 9266, section 2). What is bound to it cannot be used
+/// over another connection. Keys for other uses are derived from it.
+#[derive(Clone, Debug)]
+pub struct ChannelBinding(Secret<[u8; ChannelBinding::BYTES]>);
+
+impl ChannelBinding {
+    /// Its length in bytes.
+    pub const BYTES: usize = 32;
+    /// The label of the exporter (RFC 8446, section 7.5; RFC 5705).
+    pub const LABEL: &'static [u8] = b"EXPORTER-Channel-Binding";
+    /// The context of the exporter: of no length, which in TLS 1.2 is another than none.
+    pub const CONTEXT: &'static [u8] = b"";
+
+    /// From what the connection exported.
+    #[must_use]
+    pub fn new(exported: [u8; Self::BYTES]) -> Self {
+        Self(Secret::new(exported))
+    }
+
+    /// The bytes, for the one call that needs them.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; Self::BYTES] {
+        self.0.expose()
+    }
+}
+
 /// What is known of a connection before the first request on it is read.
 #[derive(Clone, Debug)]
 pub struct Connection {
@@ -45,8 +73,10 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// The negotiated protocol version, such as `TLSv1_3`.
     pub tls_version: &'static str,
-    /// The negotiated key exchange group, such as `X25519`.
+    /// The negotiated key exchange group, such as `X25519MLKEM768`.
     pub group: &'static str,
     /// The verified client certificate, on doors that ask for one.
     pub client_certificate: Option<Arc<ClientCertificate>>,
+    /// What binds to this connection; none where there is no TLS.
+    pub channel_binding: Option<Arc<ChannelBinding>>,
 }

@@ -59,6 +59,8 @@ codes! {
     BodyTooLarge "body-too-large" 413 "The body is too large" "Send a smaller body; the limit belongs to the route.";
     ContentEncodingRefused "content-encoding-refused" 415 "Signed requests must not be compressed"
         "Send the body without Content-Encoding.";
+    CertificateRefused "certificate-refused" 403 "The client certificate is no longer accepted"
+        "Connect again with a certificate that is neither revoked nor expired and comes from an authority in force.";
     TokenMissing "token-missing" 401 "An access token is needed"
         "Send Authorization: DPoP with an access token from the token endpoint.";
     TokenInvalid "token-invalid" 401 "The access token is not valid"

@@ -14,7 +14,7 @@ pub mod secret;
 pub mod source_prefix;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-pub use connection::{ClientCertificate, Connection, Door};
+pub use connection::{ChannelBinding, ClientCertificate, Connection, Door};
 pub use entropy::{Entropy, SystemEntropy};
 pub use event::Event;
 pub use fault::{Code, Fault};

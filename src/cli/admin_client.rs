@@ -104,7 +104,7 @@ impl AdminClient {
         }
         let chain = certificates("--certificate", &connection.certificate)?;
         let key = private_key(&connection.key)?;
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = crate::tls::provider();
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
             .map_err(|error| ClientError::Usage(error.to_string()))?

@@ -1,14 +1,19 @@
 //! `[admin]`: who vouches for administrators, and how many of them a change needs.
 
+use std::path::PathBuf;
+
 use super::section::{Section, Weight};
 use super::shape::{Key, Kind, Shape};
 use super::trust_anchors::TrustAnchors;
+use super::value;
 
 /// How administrators are recognised and how many must agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admin {
     /// Who vouches for administrators' certificates. Present whenever there is an admin listener.
     pub client_ca: Option<TrustAnchors>,
+    /// Revocation lists for their certificates, PEM.
+    pub client_crl: Option<PathBuf>,
     /// How many administrators a change needs, the proposer included.
     pub quorum: u8,
 }
@@ -23,6 +28,11 @@ pub(super) const SHAPE: Shape = Shape {
             Kind::Text,
             "PEM file of the authorities that vouch for administrators; required with admin_listen.",
         ),
+        Key::optional(
+            "client_crl",
+            Kind::Text,
+            "PEM file of the revocation lists for their certificates; an expired one lets nobody in.",
+        ),
         Key::with_default(
             "quorum",
             Kind::Integer { least: 1, most: 5 },
@@ -35,6 +45,14 @@ pub(super) const SHAPE: Shape = Shape {
 
 pub(super) fn read(section: &Section<'_>) -> Option<Admin> {
     let client_ca = section.optional("client_ca", TrustAnchors::read);
+    let client_crl = section.optional("client_crl", value::path);
+    if section.has("client_crl") && !section.has("client_ca") {
+        section.fault(
+            "client_crl",
+            "a revocation list without the authority it belongs to",
+            "add client_ca",
+        );
+    }
     let quorum = section.value("quorum", |value| value.integer(1, 5))?;
     if quorum == 1 {
         let problem = "one person alone could weaken the gate";
@@ -42,6 +60,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Admin> {
     }
     Some(Admin {
         client_ca,
+        client_crl,
         quorum: u8::try_from(quorum).ok()?,
     })
 }

@@ -33,6 +33,7 @@ impl Config {
         lines.add("auth.host", self.auth_host());
         lines.add("admin.quorum", self.admin.quorum);
         lines.add_anchors("admin.client_ca", self.admin.client_ca.as_ref());
+        lines.add("admin.client_crl", self.admin.client_crl.is_some());
         lines.add("tls.min_version", self.tls.min_version.as_str());
         lines.add_anchors("tls.client_ca", self.tls.client_ca.as_ref());
         lines.add("tls.client_crl", self.tls.client_crl.is_some());

@@ -75,7 +75,7 @@ pub use store::{Ephemeral, Store, StoreUrl};
 pub use telemetry::{LogFormat, LogLevel, Telemetry};
 pub use tls::{Certificate, Tls, TlsVersion};
 pub use transaction::{JsonPointer, Transaction};
-pub use trust_anchors::TrustAnchors;
+pub use trust_anchors::{AnchorsError, TrustAnchors};
 pub use upstream::{ClientEvidence, ClientIdentity, Upstream, UpstreamUrl};
 pub use value::{Network, NoNetwork};
 

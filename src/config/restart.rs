@@ -24,13 +24,15 @@ impl Config {
                 "keys.publish_ahead",
                 self.keys.publish_ahead != new.keys.publish_ahead,
             ),
-            ("tls.client_ca", self.tls.client_ca != new.tls.client_ca),
-            ("tls.client_crl", self.tls.client_crl != new.tls.client_crl),
+            // With it the twin listens, without it there is none; which authorities they are can change.
             (
-                "tls.ticket_rotation",
-                self.tls.ticket_rotation != new.tls.ticket_rotation,
+                "tls.client_ca",
+                self.tls.client_ca.is_some() != new.tls.client_ca.is_some(),
             ),
-            ("admin.client_ca", self.admin.client_ca != new.admin.client_ca),
+            (
+                "admin.client_ca",
+                self.admin.client_ca.is_some() != new.admin.client_ca.is_some(),
+            ),
             ("dpop.nonce", self.dpop != new.dpop),
             ("identity", self.identity != new.identity),
             ("proxy.trusted", self.proxy != new.proxy),

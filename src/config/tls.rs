@@ -15,7 +15,7 @@ use super::value;
 pub struct Tls {
     /// Certificates, at least one; chosen by the name the client asks for.
     pub certificates: Vec<Certificate>,
-    /// Oldest version spoken.
+    /// Oldest version spoken to clients; administrators always need 1.3.
     pub min_version: TlsVersion,
     /// Who vouches for client certificates on the twin; `None`: only self-signed registered ones (RFC 8705 section 2.2).
     pub client_ca: Option<TrustAnchors>,
@@ -53,7 +53,7 @@ pub(super) const SHAPE: Shape = Shape {
             "min_version",
             Kind::Word(TlsVersion::WORDS),
             "\"1.3\"",
-            "Oldest TLS version spoken.",
+            "Oldest TLS version spoken to clients; administrators always need 1.3.",
         ),
         Key::optional(
             "client_ca",
@@ -104,9 +104,6 @@ pub(super) fn read(section: &Section<'_>) -> Option<Tls> {
     let client_ca = section.optional("client_ca", TrustAnchors::read);
     let client_crl = section.optional("client_crl", value::path);
     let ticket_rotation = section.value("ticket_rotation", duration_within(minutes(1), minutes(24 * 60)));
-    if min_version == Some(TlsVersion::Tls12) {
-        section.refuse_unsupported("min_version", "TLS 1.2");
-    }
     if section.has("client_crl") && !section.has("client_ca") {
         section.fault(
             "client_crl",

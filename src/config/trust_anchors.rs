@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
+use super::load::Config;
 use super::value::{Complaint, Parsed, Value, path};
 
 /// The certificates of one PEM file.
@@ -38,23 +39,61 @@ impl TrustAnchors {
     }
 
     pub(super) fn read(value: &Value<'_>) -> Parsed<TrustAnchors> {
-        let path = path(value)?;
-        let complain = |problem: String| {
+        TrustAnchors::read_file(path(value)?).map_err(|problem| {
             Complaint::new(
                 problem,
                 "name a PEM file of certificates; countersign certs init makes one",
             )
-        };
-        let pem = read_bounded(&path)
-            .map_err(|error| complain(format!("{} cannot be read: {error}", path.display())))?;
+        })
+    }
+
+    fn read_file(path: PathBuf) -> Result<TrustAnchors, String> {
+        let pem =
+            read_bounded(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
         let certificates = CertificateDer::pem_slice_iter(&pem)
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| complain(format!("{} is damaged: {error}", path.display())))?;
+            .map_err(|error| format!("{} is damaged: {error}", path.display()))?;
         if certificates.is_empty() {
-            return Err(complain(format!("{} holds no certificate", path.display())));
+            return Err(format!("{} holds no certificate", path.display()));
         }
         Ok(TrustAnchors { path, certificates })
     }
+}
+
+/// Why trust anchors cannot be read again.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{key}: {problem}")]
+pub struct AnchorsError {
+    key: String,
+    problem: String,
+}
+
+impl Config {
+    /// The same configuration with the trust anchors that their files hold now.
+    ///
+    /// # Errors
+    /// The first file that cannot be used.
+    pub fn with_anchors_read_again(&self) -> Result<Config, AnchorsError> {
+        let mut config = self.clone();
+        read_again("tls.client_ca", &mut config.tls.client_ca)?;
+        read_again("admin.client_ca", &mut config.admin.client_ca)?;
+        for upstream in &mut config.upstreams {
+            let key = format!("upstream '{}': ca", upstream.name);
+            read_again(&key, &mut upstream.ca)?;
+        }
+        Ok(config)
+    }
+}
+
+fn read_again(key: &str, anchors: &mut Option<TrustAnchors>) -> Result<(), AnchorsError> {
+    if let Some(anchors) = anchors {
+        let read = TrustAnchors::read_file(anchors.path.clone());
+        *anchors = read.map_err(|problem| AnchorsError {
+            key: key.to_owned(),
+            problem,
+        })?;
+    }
+    Ok(())
 }
 
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {

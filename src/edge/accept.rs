@@ -7,15 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::service::service_fn;
-use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
 use super::buffered::Budget;
 use super::drain::Drain;
 use super::exchange::{Exchanges, Serve};
-use super::greet::Arrival;
+use super::greet::{Arrival, Greeted};
 use super::handshake::Turns;
 use super::http::{Guarding, Limits, Protocol, converse};
 use super::idle::Activity;
@@ -25,8 +23,9 @@ use super::places::{Full, Place, Places};
 use super::refusals::CountRefusals;
 use super::report::Report;
 use super::rooms::Rooms;
+use super::tls::DoorTls;
 use crate::answer::{Body, HangUp};
-use crate::base::{ClientCertificate, Clock, Code, Connection, Door, Entropy};
+use crate::base::{ChannelBinding, ClientCertificate, Clock, Code, Connection, Door, Entropy};
 use crate::telemetry::{Metrics, names};
 
 /// How long to wait when the operating system has no file descriptor left for a connection.
@@ -59,8 +58,8 @@ pub struct OpenDoor {
     pub door: Door,
     /// Where it is.
     pub listener: Listener,
-    /// Its TLS ([`super::server_config`]).
-    pub tls: Arc<ServerConfig>,
+    /// Its TLS.
+    pub tls: Arc<DoorTls>,
     /// What stands behind it.
     pub serve: Arc<dyn Serve>,
 }
@@ -79,7 +78,7 @@ impl std::fmt::Debug for OpenDoor {
 enum Treatment {
     Gate {
         door: Door,
-        tls: Arc<ServerConfig>,
+        tls: Arc<DoorTls>,
         serve: Arc<dyn Serve>,
     },
     Operations(axum::Router),
@@ -212,8 +211,8 @@ impl Edge {
                         place,
                         from_proxy,
                     };
-                    if let Some((stream, peer, place)) = edge.greet(arrival, door, tls, &*serve).await {
-                        edge.gate(stream, peer, door, serve, &place).await;
+                    if let Some(greeted) = edge.greet(arrival, door, &tls, &*serve).await {
+                        edge.gate(greeted, door, serve).await;
                     }
                 }
             }
@@ -274,17 +273,19 @@ impl Edge {
     }
 
     /// HTTP, until the connection ends.
-    async fn gate(
-        self: &Arc<Self>,
-        stream: TlsStream<TcpStream>,
-        peer: SocketAddr,
-        door: Door,
-        serve: Arc<dyn Serve>,
-        place: &Place,
-    ) {
+    async fn gate(self: &Arc<Self>, greeted: Greeted, door: Door, serve: Arc<dyn Serve>) {
+        let Greeted {
+            stream,
+            peer,
+            standing,
+            place,
+        } = greeted;
         let protocol = Protocol::negotiated(stream.get_ref().1.alpn_protocol());
         let facts = facts(door, peer, stream.get_ref().1);
-        let exchanges = Arc::new(Exchanges::new(Arc::clone(self), facts, serve, place.share()));
+        let labels = [label(door).into(), facts.tls_version.into(), facts.group.into()];
+        self.metrics.count(&names::HANDSHAKES, labels);
+        let exchanges = Exchanges::new(Arc::clone(self), facts, standing, serve, place.share());
+        let exchanges = Arc::new(exchanges);
         let finding = exchanges.finding();
         let activity = Activity::new();
         let watched = activity.clone();
@@ -390,5 +391,16 @@ fn facts(door: Door, peer: SocketAddr, tls: &rustls::ServerConnection) -> Connec
             .and_then(|group| group.name().as_str())
             .unwrap_or("unknown"),
         client_certificate: own.map(|certificate| Arc::new(ClientCertificate::new(certificate))),
+        channel_binding: channel_binding(tls),
     }
+}
+
+/// RFC 9266, section 2; nothing where a handshake gives no exporter.
+fn channel_binding(tls: &rustls::ServerConnection) -> Option<Arc<ChannelBinding>> {
+    let exported = tls.export_keying_material(
+        [0; ChannelBinding::BYTES],
+        ChannelBinding::LABEL,
+        Some(ChannelBinding::CONTEXT),
+    );
+    exported.ok().map(|bytes| Arc::new(ChannelBinding::new(bytes)))
 }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
@@ -12,6 +11,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::tls::TlsError;
+use crate::tls::provider;
 
 /// A certificate with its chain, its key, and the names it is good for.
 #[derive(Clone, Debug)]
@@ -34,8 +34,7 @@ impl ServerCertificate {
             .ok_or_else(|| TlsError::Certificate("the file holds no certificate".to_owned()))?;
         let names = dns_names(own)?;
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| TlsError::Key(error.to_string()))?;
-        let provider = rustls::crypto::ring::default_provider();
-        let key = CertifiedKey::from_der(chain, key, &provider).map_err(|error| match error {
+        let key = CertifiedKey::from_der(chain, key, &provider()).map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => TlsError::KeyOfAnother,
             other => TlsError::Key(other.to_string()),
         })?;
@@ -69,9 +68,9 @@ fn dns_names(certificate: &CertificateDer<'_>) -> Result<Vec<String>, TlsError> 
         .collect())
 }
 
-/// All certificates of the gateway. They can be replaced while connections are open; the next handshake gets the new ones.
-#[derive(Debug)]
-pub struct Certificates(ArcSwap<Table>);
+/// All certificates of the gateway. Cloning is cheap.
+#[derive(Clone, Debug)]
+pub struct Certificates(Arc<Table>);
 
 #[derive(Debug)]
 struct Table {
@@ -86,16 +85,7 @@ impl Certificates {
     /// # Errors
     /// An empty list.
     pub fn new(certificates: &[ServerCertificate]) -> Result<Self, TlsError> {
-        Ok(Self(ArcSwap::from_pointee(Table::new(certificates)?)))
-    }
-
-    /// Puts others in their place.
-    ///
-    /// # Errors
-    /// An empty list; then nothing changes.
-    pub fn replace(&self, certificates: &[ServerCertificate]) -> Result<(), TlsError> {
-        self.0.store(Arc::new(Table::new(certificates)?));
-        Ok(())
+        Ok(Self(Arc::new(Table::new(certificates)?)))
     }
 }
 
@@ -131,7 +121,7 @@ impl Table {
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.0.load().find(hello.server_name())
+        self.0.find(hello.server_name())
     }
 }
 

@@ -19,17 +19,19 @@ pub struct TrustAnchors {
 }
 
 impl TrustAnchors {
-    /// Reads PEM: the certificates of the authorities, and, where revocation is checked, their lists. With lists, a
+    /// The certificates of the authorities, and, where revocation is checked, PEM of their lists. With lists, a
     /// certificate is refused unless a list that has not expired covers every certificate of its chain (TLS-10).
     ///
     /// # Errors
-    /// PEM that does not parse, no certificate in `authorities`, or lists that are given but empty: an empty set of
-    /// lists would switch the check off.
-    pub fn from_pem(authorities: &[u8], revocation_lists: Option<&[u8]>) -> Result<Self, TlsError> {
-        let revocation_lists = revocation_lists.map(read_lists).transpose()?.unwrap_or_default();
+    /// No authority or one that cannot be used, PEM that does not parse, or lists that are given but empty: an empty set
+    /// of lists would switch the check off.
+    pub fn new(
+        authorities: &[CertificateDer<'_>],
+        revocation_lists: Option<&[u8]>,
+    ) -> Result<Self, TlsError> {
         Ok(Self {
-            roots: Arc::new(read_authorities(authorities)?),
-            revocation_lists,
+            roots: Arc::new(root_store(authorities)?),
+            revocation_lists: revocation_lists.map(read_lists).transpose()?.unwrap_or_default(),
         })
     }
 
@@ -53,16 +55,15 @@ impl TrustAnchors {
     }
 }
 
-fn read_authorities(pem: &[u8]) -> Result<RootCertStore, TlsError> {
+fn root_store(authorities: &[CertificateDer<'_>]) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|error| TlsError::TrustAnchors(error.to_string()))?;
+    for authority in authorities {
         roots
-            .add(certificate)
+            .add(authority.clone().into_owned())
             .map_err(|error| TlsError::TrustAnchors(error.to_string()))?;
     }
     if roots.is_empty() {
-        return Err(TlsError::TrustAnchors("the file holds no certificate".to_owned()));
+        return Err(TlsError::TrustAnchors("there is no certificate".to_owned()));
     }
     Ok(roots)
 }
@@ -108,15 +109,17 @@ mod tests {
     #[test]
     fn no_authority_and_an_empty_revocation_list_are_faults_not_silence() {
         let made = rcgen::generate_simple_self_signed(vec!["ca.example".to_owned()]).unwrap();
-        let authority = made.cert.pem();
+        let authority = [made.cert.der().clone()];
         assert!(matches!(
-            TrustAnchors::from_pem(b"", None),
+            TrustAnchors::new(&[], None),
             Err(TlsError::TrustAnchors(_))
         ));
-        assert!(matches!(
-            TrustAnchors::from_pem(authority.as_bytes(), Some(b"")),
-            Err(TlsError::RevocationList(_))
-        ));
-        assert!(TrustAnchors::from_pem(authority.as_bytes(), None).is_ok());
+        for lists in [&b""[..], b"-----BEGIN X509 CRL-----\nAAAA"] {
+            assert!(matches!(
+                TrustAnchors::new(&authority, Some(lists)),
+                Err(TlsError::RevocationList(_))
+            ));
+        }
+        assert!(TrustAnchors::new(&authority, None).is_ok());
     }
 }

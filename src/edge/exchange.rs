@@ -17,6 +17,7 @@ use super::buffered::{Budget, Reservation};
 use super::framing::{self, Finding};
 use super::head;
 use super::places::Share;
+use super::standing::Standing;
 use crate::answer::{self, Body, HangUp};
 use crate::base::{Connection, RequestId, Timestamp};
 use crate::telemetry::names;
@@ -42,6 +43,8 @@ pub trait Serve: Send + Sync + 'static {
 pub(super) struct Exchanges {
     edge: Arc<Edge>,
     connection: Arc<Connection>,
+    /// Of the client's certificate, where it showed one.
+    standing: Option<Standing>,
     serve: Arc<dyn Serve>,
     /// What the framing guard has refused.
     finding: Arc<Finding>,
@@ -57,6 +60,7 @@ impl Exchanges {
     pub(super) fn new(
         edge: Arc<Edge>,
         connection: Connection,
+        standing: Option<Standing>,
         serve: Arc<dyn Serve>,
         share: Arc<Share>,
     ) -> Self {
@@ -65,6 +69,7 @@ impl Exchanges {
         Self {
             edge,
             connection: Arc::new(connection),
+            standing,
             serve,
             finding: Arc::default(),
             running,
@@ -127,7 +132,7 @@ impl Exchanges {
                 self.tell(reason);
                 Err(head::Refusal::Fault(framing::fault(reason)))
             }
-            None => head::check(request),
+            None => self.check_standing().and_then(|()| head::check(request)),
         }
     }
 
@@ -145,6 +150,13 @@ impl Exchanges {
             self.edge.refusals.count(source, fault.code, now);
         }
         head::answer(refusal, version, self.request_id())
+    }
+
+    fn check_standing(&self) -> Result<(), head::Refusal> {
+        let standing = self.standing.as_ref();
+        standing
+            .map_or(Ok(()), |standing| standing.check(self.edge.clock.now()))
+            .map_err(head::Refusal::Fault)
     }
 
     /// When the gateway is going away, the answer is the last one on an HTTP/1 connection.

@@ -13,6 +13,8 @@ use super::accept::{Edge, label};
 use super::exchange::Serve;
 use super::handshake::{Failure, client_behind, shake_hands};
 use super::places::Place;
+use super::standing::Standing;
+use super::tls::DoorTls;
 use crate::base::{Code, Door};
 use crate::telemetry::names;
 
@@ -25,20 +27,37 @@ pub(super) struct Arrival {
     pub(super) from_proxy: bool,
 }
 
+/// A connection whose peer is known and whose bytes are secret.
+pub(super) struct Greeted {
+    pub(super) stream: TlsStream<TcpStream>,
+    pub(super) peer: SocketAddr,
+    /// Of the client's certificate, where it showed one.
+    pub(super) standing: Option<Standing>,
+    pub(super) place: Place,
+}
+
 impl Edge {
     /// What comes before HTTP, all of it within the deadline of the handshake; a gateway that goes away waits for it a moment only.
     pub(super) async fn greet(
         &self,
         arrival: Arrival,
         door: Door,
-        tls: Arc<ServerConfig>,
+        tls: &Arc<DoorTls>,
         serve: &dyn Serve,
-    ) -> Option<(TlsStream<TcpStream>, SocketAddr, Place)> {
+    ) -> Option<Greeted> {
         let deadline = Instant::now() + self.limits.handshake;
         let greeting = async {
             let (stream, peer, place) = self.introduce(arrival, door, serve, deadline).await?;
-            let stream = self.secure(stream, peer, door, tls, deadline).await?;
-            Some((stream, peer, place))
+            let setup = tls.in_force();
+            let stream = self.secure(stream, peer, door, setup.config(), deadline).await?;
+            let chain = stream.get_ref().1.peer_certificates();
+            let standing = Standing::new(tls, setup, chain, self.clock.now());
+            Some(Greeted {
+                stream,
+                peer,
+                standing,
+                place,
+            })
         };
         tokio::select! {
             greeted = greeting => greeted,

@@ -1,7 +1,7 @@
 //! The doors: sockets, TLS and HTTP, up to the moment a request stands before the gate.
 //!
-//! * [`Listener`] binds every address of a door; [`Certificates`] and [`ClientAuthentication`] make its TLS
-//!   ([`server_config`]): TLS 1.3 by RFC 8446 with rustls over ring, ALPN (RFC 7301) `h2` and `http/1.1`;
+//! * [`Listener`] binds every address of a door; [`Certificates`] and [`ClientAuthentication`] make its [`DoorTls`]: TLS 1.3
+//!   by RFC 8446 with rustls over ring, ALPN (RFC 7301) `h2` and `http/1.1`; a reload replaces it while connections are open;
 //! * [`Edge`] accepts, shakes hands, speaks HTTP/1.1 (RFC 9112) and HTTP/2 (RFC 9113), and hands every request with the
 //!   facts of its connection to what implements [`Serve`];
 //! * two guards (`countersign_framing`) judge every byte before hyper sees it: what HTTP/1.1 could frame in two ways is
@@ -35,6 +35,7 @@ mod proxy_protocol;
 mod refusals;
 mod report;
 mod rooms;
+mod standing;
 mod tickets;
 mod tls;
 mod untaken;
@@ -47,4 +48,4 @@ pub use exchange::Serve;
 pub use http::Limits;
 pub use listener::{AdoptError, BindError, Listener, loopback};
 pub use refusals::{CountRefusals, NotCounted};
-pub use tls::{TlsError, server_config};
+pub use tls::{DoorTls, TlsError, TlsInForce, TlsSettings};

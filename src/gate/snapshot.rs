@@ -62,6 +62,12 @@ impl Snapshot {
         })
     }
 
+    /// The configuration, shared.
+    #[must_use]
+    pub fn shared_config(&self) -> Arc<Config> {
+        Arc::clone(&self.config)
+    }
+
     /// The same configuration with the keys as they stand now.
     #[must_use]
     pub fn with_keys(&self, keys: Arc<KeySet>) -> Self {

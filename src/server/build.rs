@@ -7,11 +7,13 @@ use arc_swap::ArcSwap;
 
 use super::charter::{self, Admitted};
 use super::control::{PolicyAuthority, RunningGate};
-use super::doors::Doors;
+use super::doors::{Doors, Setup};
 use super::error::StartError;
+use super::expiry::Expiry;
 use super::front::{AdminFront, EdgeRefusals, OwnResources, PublicFront};
 use super::inherited::Inherited;
 use super::jobs::Jobs;
+use super::material::Material;
 use super::open::open;
 use super::open_files;
 use super::reload::Reloader;
@@ -95,9 +97,12 @@ pub async fn build_with(
     entropy: Arc<dyn Entropy>,
 ) -> Result<Built, StartError> {
     let metrics = Metrics::default();
-    let doors = Doors::open(&config)?;
+    let material = Material::read(&config)?;
+    let doors = Doors::new(Setup::new(&config, &material, &clock)?);
+    let ends = Expiry::of(&config, &material);
+    let expiry = Arc::new(Expiry::new(metrics.clone(), ends, clock.now()));
     let policy = Arc::new(Bundle::load(&config.policy.dir)?);
-    let upstreams = clusters(&config, &metrics)?;
+    let upstreams = clusters(&config, &material, &metrics)?;
     let policies = Arc::new(ArcSwap::new(Arc::clone(&policy)));
     let opened = open(&config, &clock, &entropy, &metrics, &policies).await?;
     let deployment = if opened.development {
@@ -130,10 +135,11 @@ pub async fn build_with(
         path: config.source.clone(),
         gate: Arc::clone(&gate),
         services: Arc::clone(&services),
-        certificates: Arc::clone(&doors.certificates),
+        doors: doors.clone(),
         policies,
         development,
-        one: tokio::sync::Mutex::new(()),
+        expiry: Arc::clone(&expiry),
+        files: tokio::sync::Mutex::new(material.fingerprint()),
     });
     let jobs = Jobs::new(metrics.clone());
     schedule::start(&jobs, &services, &gate, &opened.authorization);
@@ -142,6 +148,8 @@ pub async fn build_with(
     schedule::record_refusals(&jobs, &services);
     schedule::watch_queues(&jobs, &services);
     schedule::record_bans(&jobs, &gate, &services);
+    schedule::follow_certificates(&jobs, &reloader);
+    schedule::watch_expiry(&jobs, &expiry, &clock);
     if development {
         schedule::follow_policies(&jobs, &reloader);
     }
@@ -258,7 +266,6 @@ fn open_doors(
         public: public_tls,
         mutual,
         admin: admin_tls,
-        ..
     } = doors;
     let open = |(door, listener): (Door, Listener)| {
         let (tls, serve) = match door {

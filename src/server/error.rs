@@ -2,8 +2,8 @@
 
 use super::charter::CharterError;
 use super::inherited::InheritedError;
-use crate::config::Faults;
 use crate::config::secret_ref::SecretError;
+use crate::config::{AnchorsError, Faults};
 use crate::edge::{AdoptError, BindError, TlsError};
 use crate::gate::SnapshotError;
 use crate::identity::password::PhcError;
@@ -29,6 +29,9 @@ pub enum StartError {
         /// What the operating system says.
         cause: std::io::Error,
     },
+    /// Trust anchors cannot be read again.
+    #[error(transparent)]
+    Anchors(#[from] AnchorsError),
     /// A secret cannot be had.
     #[error("{key}: {cause}")]
     Secret {

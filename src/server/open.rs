@@ -22,8 +22,8 @@ use crate::transaction::idempotency;
 use crate::transaction::underway::Underway;
 
 use super::error::StartError;
+use super::material::secret;
 use super::settings::{identity_settings, oauth_settings};
-use super::upstreams::secret;
 
 /// The fact in the store that marks it as one for development (design 4.1).
 pub const DEVELOPMENT: &str = "development";

@@ -5,16 +5,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
 
 use super::charter;
-use super::doors::server_certificates;
+use super::doors::{Doors, Setup};
 use super::error::StartError;
+use super::expiry::Expiry;
+use super::material::{Fingerprint, Material};
 use super::upstreams::clusters;
 use crate::admin::{Reload, ReloadReport};
 use crate::base::event::Digest;
 use crate::base::{Clock, Entropy, Event};
 use crate::config::{self, Config};
-use crate::edge::Certificates;
 use crate::gate::{Gate, Services, Snapshot};
 use crate::policy::Bundle;
 use crate::store::Batch;
@@ -25,13 +27,23 @@ pub struct Reloader {
     pub(super) path: PathBuf,
     pub(super) gate: Arc<Gate>,
     pub(super) services: Arc<Services>,
-    pub(super) certificates: Arc<Certificates>,
+    pub(super) doors: Doors,
     /// The policies that logins are judged by.
     pub(super) policies: Arc<ArcSwap<Bundle>>,
     /// Whether the store is one for development, on which the charter follows the file.
     pub(super) development: bool,
-    /// One reload at a time: two that overlap could put an older state in force last.
-    pub(super) one: tokio::sync::Mutex<()>,
+    /// When the certificates in force end.
+    pub(super) expiry: Arc<Expiry>,
+    /// What the files held that are in force. One reload at a time: two that overlap could put an older state in force
+    /// last.
+    pub(super) files: Mutex<Fingerprint>,
+}
+
+/// What is to come into force.
+struct Next {
+    config: Config,
+    policy: Arc<Bundle>,
+    material: Material,
 }
 
 impl Reloader {
@@ -40,8 +52,11 @@ impl Reloader {
     /// # Errors
     /// [`StartError`]: everything that is wrong, with file and line; what was in force stays.
     pub async fn reload(&self) -> Result<ReloadReport, StartError> {
-        let _one = self.one.lock().await;
-        let outcome = self.put_in_force().await;
+        let mut files = self.files.lock().await;
+        let outcome = match self.read() {
+            Ok(next) => self.put_in_force(next, &mut files).await,
+            Err(error) => Err(error),
+        };
         let label = if outcome.is_ok() { "done" } else { "refused" };
         self.services.metrics.count(&names::RELOADS, [label.into()]);
         match &outcome {
@@ -51,44 +66,78 @@ impl Reloader {
         outcome
     }
 
-    async fn put_in_force(&self) -> Result<ReloadReport, StartError> {
+    /// Puts what the files of certificates, trust and revocation hold now in force, under the configuration and the
+    /// policies that are in force. None when they hold what they held before.
+    ///
+    /// # Errors
+    /// [`StartError`]; what was in force stays.
+    pub async fn reload_files(&self) -> Result<Option<ReloadReport>, StartError> {
+        let mut files = self.files.lock().await;
         let old = self.gate.snapshot();
+        let config = old.config().with_anchors_read_again()?;
+        let next = Next {
+            material: Material::read(&config)?,
+            policy: Arc::clone(old.policy()),
+            config,
+        };
+        if next.material.fingerprint() == *files && old.config().charter() == next.config.charter() {
+            return Ok(None);
+        }
+        let report = self.put_in_force(next, &mut files).await?;
+        self.services.metrics.count(&names::RELOADS, ["done".into()]);
+        tracing::info!(changed = ?report.changed, "certificate files have changed and are in force");
+        Ok(Some(report))
+    }
+
+    /// The configuration that is in force.
+    pub(super) fn config(&self) -> Arc<Config> {
+        self.gate.snapshot().shared_config()
+    }
+
+    fn read(&self) -> Result<Next, StartError> {
         let config = config::load(&self.path)?;
-        let touched = old.config().restart_only_differences(&config);
+        let touched = self.gate.snapshot().config().restart_only_differences(&config);
         if !touched.is_empty() {
             return Err(StartError::RestartOnly(touched));
         }
+        Ok(Next {
+            policy: Arc::new(Bundle::load(&config.policy.dir)?),
+            material: Material::read(&config)?,
+            config,
+        })
+    }
+
+    async fn put_in_force(&self, next: Next, files: &mut Fingerprint) -> Result<ReloadReport, StartError> {
+        let old = self.gate.snapshot();
         let mut batch = Batch::new();
-        charter::follow(
-            &old.config().charter(),
-            &config.charter(),
-            self.development,
-            &mut batch,
-        )?;
-        let policy = Bundle::load(&config.policy.dir)?;
-        let certificates = server_certificates(&config)?;
-        let same_upstreams = old.config().upstreams == config.upstreams;
-        let upstreams = match same_upstreams {
-            true => Arc::clone(old.upstreams()),
-            false => clusters(&config, &self.services.metrics)?,
+        let (before, after) = (old.config().charter(), next.config.charter());
+        charter::follow(&before, &after, self.development, &mut batch)?;
+        let differs = Differences::between(&old, &next, files);
+        let doors = differs
+            .doors
+            .then(|| Setup::new(&next.config, &next.material, &self.services.clock))
+            .transpose()?;
+        let upstreams = match differs.upstreams {
+            false => Arc::clone(old.upstreams()),
+            true => clusters(&next.config, &next.material, &self.services.metrics)?,
         };
-        let changed = changes(&old, &config, &policy, same_upstreams);
-        let (config, policy) = (Arc::new(config), Arc::new(policy));
+        let ends = Expiry::of(&next.config, &next.material);
+        let fingerprint = next.material.fingerprint();
+        let (config, policy) = (Arc::new(next.config), next.policy);
         let keys = self.services.keyring.current();
         let snapshot = Snapshot::new(Arc::clone(&config), Arc::clone(&policy), keys, upstreams)?;
         self.record(batch, &config, &policy).await?;
         // Nothing below can fail, so nothing can be half in force.
-        self.certificates
-            .replace(&certificates)
-            .map_err(|cause| StartError::Tls {
-                key: "tls.certificate".to_owned(),
-                cause,
-            })?;
+        if let Some(doors) = doors {
+            self.doors.put_in_force(doors);
+        }
         self.policies.store(Arc::clone(&policy));
         self.gate.put_in_force(snapshot);
+        *files = fingerprint;
+        self.expiry.replace(ends, self.services.clock.now());
         Ok(ReloadReport {
             policy_version: policy.version().to_owned(),
-            changed,
+            changed: differs.names(),
         })
     }
 
@@ -103,20 +152,44 @@ impl Reloader {
     }
 }
 
-fn changes(old: &Snapshot, config: &Config, policy: &Bundle, same_upstreams: bool) -> Vec<String> {
-    let before = old.config();
-    let differs = [
-        ("policies", old.policy().version() != policy.version()),
-        ("route", before.routes != config.routes),
-        ("upstream", !same_upstreams),
-        ("defense", before.defense != config.defense),
-        ("charter", before.charter() != config.charter()),
-    ];
-    differs
-        .into_iter()
-        .filter(|(_, differs)| *differs)
-        .map(|(name, _)| name.to_owned())
-        .collect()
+/// What is to come into force and is not yet.
+struct Differences {
+    policies: bool,
+    routes: bool,
+    upstreams: bool,
+    /// Certificates, keys, trust anchors, revocation lists or the policy of the doors.
+    doors: bool,
+    defense: bool,
+    charter: bool,
+}
+
+impl Differences {
+    fn between(old: &Snapshot, next: &Next, files: &Fingerprint) -> Self {
+        let (before, after, now) = (old.config(), &next.config, next.material.fingerprint());
+        let trust = |config: &Config| (config.admin.client_ca.clone(), config.admin.client_crl.clone());
+        Self {
+            policies: old.policy().version() != next.policy.version(),
+            routes: before.routes != after.routes,
+            upstreams: before.upstreams != after.upstreams || files.upstreams != now.upstreams,
+            doors: before.tls != after.tls || trust(before) != trust(after) || files.doors != now.doors,
+            defense: before.defense != after.defense,
+            charter: before.charter() != after.charter(),
+        }
+    }
+
+    /// As a report names them.
+    fn names(&self) -> Vec<String> {
+        let all = [
+            ("policies", self.policies),
+            ("route", self.routes),
+            ("upstream", self.upstreams),
+            ("tls", self.doors),
+            ("defense", self.defense),
+            ("charter", self.charter),
+        ];
+        let differing = all.into_iter().filter(|(_, differs)| *differs);
+        differing.map(|(name, _)| name.to_owned()).collect()
+    }
 }
 
 impl Reload for Reloader {

@@ -4,9 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::expiry::Expiry;
+use super::follow::Follow;
 use super::jobs::Jobs;
 use super::reload::Reloader;
 use crate::audit::Sequencer;
+use crate::base::Clock;
 use crate::defense::{self, Queue};
 use crate::gate::{Gate, Services, Settlement};
 use crate::oauth::AuthorizationServer;
@@ -23,6 +26,7 @@ const WATCHING: Duration = Duration::from_millis(50);
 /// How long one look at the runtime's queue sleeps before it wants its turn.
 const NAP: Duration = Duration::from_millis(10);
 const EVERY_MINUTE: Duration = Duration::from_secs(60);
+const EVERY_HOUR: Duration = Duration::from_secs(3600);
 
 /// Starts the jobs of a gateway.
 pub(super) fn start(
@@ -162,6 +166,26 @@ pub(super) fn record_bans(jobs: &Jobs, gate: &Arc<Gate>, services: &Arc<Services
             )
             .await
         }
+    });
+}
+
+/// Follows the files of certificates, trust and revocation.
+pub(super) fn follow_certificates(jobs: &Jobs, reloader: &Arc<Reloader>) {
+    let metrics = reloader.services.metrics.clone();
+    let follow = Follow::new(Arc::clone(reloader), metrics);
+    let follow = Arc::new(tokio::sync::Mutex::new(follow));
+    jobs.every("certificate-files", EVERY_SECOND, move || {
+        let follow = Arc::clone(&follow);
+        async move { follow.lock().await.look().await }
+    });
+}
+
+/// Warns before certificates and revocation lists end.
+pub(super) fn watch_expiry(jobs: &Jobs, expiry: &Arc<Expiry>, clock: &Arc<dyn Clock>) {
+    let (expiry, clock) = (Arc::clone(expiry), Arc::clone(clock));
+    jobs.every("certificate-ends", EVERY_HOUR, move || {
+        expiry.tell(clock.now());
+        async { Ok::<_, StoreError>(()) }
     });
 }
 

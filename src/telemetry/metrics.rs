@@ -6,6 +6,8 @@ use std::time::Duration;
 use metrics::{Key, KeyName, Level, Metadata, Recorder as _};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
+use crate::base::Timestamp;
+
 /// A metric of the table, with the names of its `N` labels.
 #[derive(Debug)]
 pub struct Name<const N: usize> {
@@ -47,6 +49,7 @@ table! {
     CONNECTIONS Gauge "countersign_connections" ["door"] "Connections that are open.";
     CONNECTIONS_REFUSED Counter "countersign_connections_refused_total" ["door", "reason"] "Connections closed before TLS: `door-full`, `source-full`, `turned-away` (banned, or too many in a short time), `proxy-header`, `proxy-deadline`.";
     CONNECTIONS_CUT Counter "countersign_connections_cut_total" ["door", "reason"] "Connections cut because their client was too slow: `head-deadline`, `answer-deadline`.";
+    HANDSHAKES Counter "countersign_tls_handshakes_total" ["door", "version", "group"] "TLS handshakes that succeeded, by version and key exchange group.";
     HANDSHAKES_FAILED Counter "countersign_tls_handshakes_failed_total" ["door", "cause"] "TLS handshakes that failed.";
     FRAMING_REFUSED Counter "countersign_http1_refused_total" ["reason"] "Requests of HTTP/1.1 that are not framed in one way only, by the guard's word (docs/framing.md).";
     FRAMES_REFUSED Counter "countersign_http2_refused_total" ["reason"] "Refusals for the frames of HTTP/2: connections by the guard's word, streams and connections that the parser refused (`stream-`, `parser`).";
@@ -65,6 +68,8 @@ table! {
     BANS Gauge "countersign_bans" [] "Sources that are banned.";
     QUEUE_WAIT Gauge "countersign_queue_wait_milliseconds" ["queue"] "Standing wait for a turn on the runtime, and for the store's writer.";
     RELOADS Counter "countersign_reloads_total" ["outcome"] "Reloads of the configuration.";
+    CERTIFICATE_END Gauge "countersign_certificate_end_timestamp_seconds" ["of"] "When certificates and revocation lists end, in seconds since 1970: the first of those under a key of the configuration.";
+    CERTIFICATE_FILES Gauge "countersign_certificate_files_in_force" [] "1 while what the certificate files say is in force; 0 while they cannot be used and what was in force before stays.";
 }
 
 /// Buckets of all histograms, in seconds: from a cached verification to a backend at its deadline.
@@ -175,6 +180,13 @@ impl Metrics {
     pub fn set<const N: usize>(&self, name: &Name<N>, labels: [Label; N], count: u32) {
         let gauge = self.recorder.register_gauge(&key(name, labels), &METADATA);
         gauge.set(f64::from(count));
+    }
+
+    /// Says when something is, in seconds since 1970; none for something that is no more: a series cannot be taken back, but
+    /// a time that is no number raises no alarm.
+    pub fn set_time<const N: usize>(&self, name: &Name<N>, labels: [Label; N], at: Option<Timestamp>) {
+        let gauge = self.recorder.register_gauge(&key(name, labels), &METADATA);
+        gauge.set(at.map_or(f64::NAN, |at| at.seconds() as f64));
     }
 
     /// One more of what is open now, until the returned value is dropped.

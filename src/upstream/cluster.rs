@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use countersign_jose::jwk::Jwk;
 use http::HeaderValue;
-use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::TLS13;
@@ -20,6 +19,7 @@ use super::pool::Pool;
 use super::room::Room;
 use crate::base::Secret;
 use crate::telemetry::Metrics;
+use crate::tls::provider;
 
 /// One `[[upstream]]` of the configuration.
 #[derive(Clone, Debug)]
@@ -28,8 +28,8 @@ pub struct UpstreamSettings {
     pub name: String,
     /// `https://host[:port]`, or `http://` on a loopback address. All are replicas of one backend.
     pub urls: Vec<String>,
-    /// PEM of the authorities that may issue the backend's certificate; needed for `https`, there are no others.
-    pub authorities: Option<Vec<u8>>,
+    /// The authorities that may issue the backend's certificate; needed for `https`, there are no others.
+    pub authorities: Option<Vec<CertificateDer<'static>>>,
     /// What the gateway proves itself with, where the backend asks for it.
     pub client: Option<ClientIdentity>,
     /// The keys it signs its answers with; `None`: it does not sign.
@@ -196,16 +196,15 @@ impl Cluster {
 fn client_config(settings: &UpstreamSettings) -> Result<Arc<ClientConfig>, String> {
     let authorities = settings.authorities.as_deref().ok_or("an https url needs `ca`")?;
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(authorities) {
-        let certificate = certificate.map_err(|error| format!("`ca` cannot be read: {error}"))?;
+    for authority in authorities {
         roots
-            .add(certificate)
+            .add(authority.clone())
             .map_err(|error| format!("`ca` cannot be used: {error}"))?;
     }
     if roots.is_empty() {
         return Err("`ca` holds no certificate".to_owned());
     }
-    let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+    let builder = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
         .map_err(|error| error.to_string())?
         .with_root_certificates(roots);

@@ -9,22 +9,27 @@ shopt -s nullglob
 checks=(check_*.py check_*.mjs)
 
 venv=$root/.venv
+scan=$root/.venv-scan
 
-# Both compare what is installed with what is asked for, so a changed list is noticed.
-python_is_ready() { [[ ! -f requirements.txt ]] || cmp -s requirements.txt "$venv/installed.txt"; }
+# All compare what is installed with what is asked for, so a changed list is noticed.
+python_is_ready() { cmp -s "$1" "$2/installed.txt"; }
 node_is_ready() { [[ ! -f package.json ]] || cmp -s package-lock.json node_modules/installed.json; }
 
 # `run.sh --would-install` says what a run would install.
 if [[ ${1:-} == --would-install ]]; then
-    python_is_ready && echo "PyPI: nothing" || echo "PyPI: $(grep -v '^#' requirements.txt | xargs) (into .venv)"
+    for pair in "requirements.txt $venv" "requirements-scan.txt $scan"; do
+        read -r list folder <<<"$pair"
+        python_is_ready "$list" "$folder" && echo "PyPI: nothing (into ${folder##*/})" ||
+            echo "PyPI: $(grep -v '^#' "$list" | xargs) (into ${folder##*/})"
+    done
     node_is_ready && echo "npm: nothing" || echo "npm: those of tests/interop/package-lock.json (into node_modules beside it)"
     exit
 fi
 
 install_python() {
-    python3 -m venv --clear "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check -r requirements.txt
-    cp requirements.txt "$venv/installed.txt"
+    python3 -m venv --clear "$2"
+    "$2/bin/pip" install --quiet --disable-pip-version-check -r "$1"
+    cp "$1" "$2/installed.txt"
 }
 
 install_node() {
@@ -32,10 +37,12 @@ install_node() {
     cp package-lock.json node_modules/installed.json
 }
 
-python_is_ready || install_python
+python_is_ready requirements.txt "$venv" || install_python requirements.txt "$venv"
+python_is_ready requirements-scan.txt "$scan" || install_python requirements-scan.txt "$scan"
 node_is_ready || install_node
 
 export COUNTERSIGN=$root/target/debug/countersign
+export SSLYZE=$scan/bin/sslyze
 if ((${#checks[@]} > 0)); then
     cargo build --locked --manifest-path "$root/Cargo.toml" --workspace --bins
 fi

@@ -12,7 +12,7 @@ use source::{Import, Source, imports, sources};
 /// Modules by floor. An import points to a lower floor; modules of one floor do not know each other.
 const FLOORS: [(u8, &[&str]); 15] = [
     (0, &["base"]),
-    (1, &["config", "answer", "telemetry"]),
+    (1, &["config", "answer", "telemetry", "tls"]),
     (2, &["store"]),
     (3, &["keys", "pki"]),
     (4, &["privacy", "outbound"]),

@@ -12,7 +12,7 @@ use http::Method;
 use crate::support::{Draft, TestGateway};
 
 /// Code, file, test: the test provokes the code.
-const PROVOKED: [(&str, &str, &str); 38] = [
+const PROVOKED: [(&str, &str, &str); 39] = [
     (
         "request-malformed",
         "tests/it/journey/admit.rs",
@@ -162,6 +162,11 @@ const PROVOKED: [(&str, &str, &str); 38] = [
         "not-executed",
         "tests/it/journey/once.rs",
         "a_payment_settled_as_not_executed_stays_so",
+    ),
+    (
+        "certificate-refused",
+        "tests/it/transport/followed_files.rs",
+        "authorities_change_without_a_restart",
     ),
     (
         "transaction-invalid",

@@ -22,9 +22,10 @@ use countersign::base::{
 };
 use countersign::cli::console::{CliError, Console};
 use countersign::cli::keys::{KeysArgs, run};
+use countersign::config::TlsVersion;
 use countersign::edge::{
-    Certificates, ClientAuthentication, Drain, Edge, Limits, Listener, NotCounted, OpenDoor, Serve,
-    ServerCertificate, TrustAnchors, loopback, server_config,
+    Certificates, ClientAuthentication, DoorTls, Drain, Edge, Limits, Listener, NotCounted, OpenDoor, Serve,
+    ServerCertificate, TlsInForce, TlsSettings, TrustAnchors, loopback,
 };
 use countersign::keys::{Keyring, Purpose, Schedule, SealKey};
 use countersign::pki::{Ca, IssuedPaths, Profiles, Purpose as CertificatePurpose};
@@ -203,15 +204,15 @@ fn leaf(chain: &Path) -> Vec<u8> {
 fn open(ca: &Ca, server: &IssuedPaths, listener: Listener, router: Router) -> Drain {
     let read = |path: &PathBuf| std::fs::read(path).unwrap();
     let certificate = ServerCertificate::from_pem(&read(&server.chain), &read(&server.key)).unwrap();
-    let certificates = Arc::new(Certificates::new(&[certificate]).unwrap());
-    let anchors =
-        TrustAnchors::from_pem(&read(&ca.trust_anchor_path(CertificatePurpose::Admin)), None).unwrap();
-    let tls = server_config(
-        certificates,
-        &ClientAuthentication::Required(anchors),
-        Duration::from_secs(3600),
-    )
-    .unwrap();
+    let admins = leaf(&ca.trust_anchor_path(CertificatePurpose::Admin)).into();
+    let settings = TlsSettings {
+        certificates: &Certificates::new(&[certificate]).unwrap(),
+        clients: &ClientAuthentication::Required(TrustAnchors::new(&[admins], None).unwrap()),
+        oldest: TlsVersion::Tls13,
+        ticket_rotation: Duration::from_secs(3600),
+    };
+    let tls = TlsInForce::new(&settings, Arc::new(SystemClock)).unwrap();
+    let tls = Arc::new(DoorTls::new(tls));
     let drain = Drain::default();
     let entropy = Arc::new(SystemEntropy::default());
     let edge = Edge::new(

@@ -1,19 +1,15 @@
 //! Certificates as `check` sees them: readable, in their time, and each with the key that belongs to it.
 
 use std::path::Path;
-use std::time::Duration;
 
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::Findings;
 use crate::base::Timestamp;
 use crate::config::{SecretRef, TrustAnchors};
-
-/// How long before its end a certificate is warned about.
-const SOON: Duration = Duration::from_secs(14 * 86_400);
+use crate::tls::{Ending, Validity};
 
 /// Checks a chain and its private key.
 pub(super) fn check_pair(
@@ -76,7 +72,7 @@ fn read_key(secret: &SecretRef) -> Result<PrivateKeyDer<'static>, String> {
 }
 
 fn check_match(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<(), String> {
-    let provider = rustls::crypto::ring::default_provider();
+    let provider = crate::tls::provider();
     match CertifiedKey::from_der(chain, key, &provider).and_then(|pair| pair.keys_match()) {
         Ok(()) => Ok(()),
         Err(error) => Err(format!(
@@ -86,26 +82,30 @@ fn check_match(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>)
 }
 
 fn check_time(key: &str, certificate: &CertificateDer<'_>, now: Timestamp, findings: &mut Findings) {
-    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
-        findings.fault(key, "a certificate cannot be parsed");
-        return;
-    };
-    let (subject, validity) = (parsed.subject(), parsed.validity());
-    let end = validity.not_after;
-    if now.seconds() < validity.not_before.timestamp() {
-        findings.fault(
-            key,
-            format!(
-                "{subject} is not valid before {}; check the clock",
-                validity.not_before
-            ),
-        );
-    } else if now.seconds() > end.timestamp() {
-        findings.fault(key, format!("{subject} expired on {end}; issue a new one"));
-    } else if now.plus(SOON).seconds() > end.timestamp() {
-        findings.warning(
-            key,
-            format!("{subject} expires on {end}; issue a new one in time"),
-        );
+    match Validity::of_certificate(certificate) {
+        Some(validity) => check_end(key, &validity, "issue a new one", now, findings),
+        None => findings.fault(key, "a certificate cannot be parsed"),
+    }
+}
+
+/// Checks that something is good now and for a while.
+pub(super) fn check_end(
+    key: &str,
+    validity: &Validity,
+    remedy: &str,
+    now: Timestamp,
+    findings: &mut Findings,
+) {
+    let (name, end) = (&validity.name, validity.ends);
+    if validity.is_ahead(now) {
+        let problem = format!("{name} is not valid before {}; check the clock", validity.begins);
+        return findings.fault(key, problem);
+    }
+    match validity.ending(now) {
+        Ending::NotSoon => {}
+        Ending::Ended => findings.fault(key, format!("{name} expired on {end}; {remedy}")),
+        Ending::WithinMonth | Ending::WithinWeek | Ending::WithinDay => {
+            findings.warning(key, format!("{name} expires on {end}; {remedy} in time"));
+        }
     }
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::certificate::{check_pair, check_trust_anchors};
+use super::revocation::{check_answer_keys, check_lists};
 use crate::base::Timestamp;
 use crate::cli::console::{CliError, Console};
 use crate::config::{self, Config, Faults, SecretRef, Warning};
@@ -97,12 +98,29 @@ pub fn check(config: &Config, now: Timestamp) -> Findings {
             .iter()
             .for_each(|anchors| check_trust_anchors(key, anchors, now, &mut findings));
     }
+    let lists = [
+        ("tls.client_crl", &config.tls.client_crl, &config.tls.client_ca),
+        (
+            "admin.client_crl",
+            &config.admin.client_crl,
+            &config.admin.client_ca,
+        ),
+    ];
+    for (key, lists, anchors) in lists {
+        lists
+            .iter()
+            .for_each(|path| check_lists(key, path, anchors.as_ref(), now, &mut findings));
+    }
     for (index, upstream) in config.upstreams.iter().enumerate() {
         let key = |name: &str| format!("upstream[{index}].{name}");
         upstream
             .ca
             .iter()
             .for_each(|anchors| check_trust_anchors(&key("ca"), anchors, now, &mut findings));
+        upstream
+            .answer_keys
+            .iter()
+            .for_each(|path| check_answer_keys(&key("answer_keys"), path, &mut findings));
         if let Some(identity) = &upstream.client_identity {
             check_pair(
                 &key("client_certificate"),

@@ -4,6 +4,7 @@
 
 mod certificate;
 mod command;
+mod revocation;
 mod store;
 #[cfg(test)]
 mod tests;

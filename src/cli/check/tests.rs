@@ -191,6 +191,99 @@ fn check_tells_certificates_that_have_expired_or_soon_will_or_are_not_yet_valid(
     assert!(result.is_err() && said.contains("check the clock"), "{said}");
 }
 
+/// A list of the clients' intermediate of `folder` that is good for a week from `now` on.
+fn revocation_list(folder: &Path) -> String {
+    use rcgen::{CertificateRevocationListParams, Issuer, KeyIdMethod, KeyPair, SerialNumber, date_time_ymd};
+    let read = |name: &str| fs::read_to_string(folder.join("certs").join(name)).unwrap();
+    let key = KeyPair::from_pem(&read("private/client.key.pem")).unwrap();
+    let issuer = Issuer::from_ca_cert_pem(&read("client/ca.pem"), key).unwrap();
+    let begins = date_time_ymd(1970, 1, 1) + Duration::from_secs(1_790_000_000);
+    let list = CertificateRevocationListParams {
+        this_update: begins,
+        next_update: begins + Duration::from_secs(7 * 86_400),
+        crl_number: SerialNumber::from(1_u64),
+        issuing_distribution_point: None,
+        revoked_certs: Vec::new(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    list.signed_by(&issuer).unwrap().pem().unwrap()
+}
+
+/// TLS-10
+#[test]
+fn check_looks_at_revocation_lists() {
+    let folder = made();
+    let config = folder.path().join("countersign.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let list = folder.path().join("certs/client/crl.pem");
+    fs::write(
+        &config,
+        text.replace("# client_crl = \"certs/client", "client_crl = \"certs/client"),
+    )
+    .unwrap();
+    let check = |now| run_check(folder.path(), false, now);
+    let day = Duration::from_secs(86_400);
+
+    let (said, result) = check(now());
+    assert!(
+        result.is_err() && said.contains("tls.client_crl: "),
+        "missing: {said}"
+    );
+    fs::write(&list, revocation_list(folder.path())).unwrap();
+    let (said, result) = check(now().plus(day));
+    assert!(result.is_ok() && !said.contains("crl"), "{said}");
+    let (said, result) = check(now().plus(Duration::from_secs(6 * 86_400 + 3600)));
+    assert!(
+        result.is_ok() && said.contains("publish a new one in time"),
+        "{said}"
+    );
+    let (said, result) = check(now().plus(8 * day));
+    assert!(
+        result.is_err() && said.contains("revocation list of CN="),
+        "{said}"
+    );
+
+    for broken in ["", "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"] {
+        fs::write(&list, broken).unwrap();
+        let (said, result) = check(now());
+        assert!(result.is_err() && said.contains("tls.client_crl: "), "{said}");
+    }
+    // A list of another authority's covers nobody.
+    fs::write(&list, revocation_list(made().path())).unwrap();
+    let admins = folder.path().join("certs/admin/ca.pem");
+    fs::copy(&admins, folder.path().join("certs/client/ca.pem")).unwrap();
+    let (said, result) = check(now());
+    assert!(
+        result.is_err() && said.contains("there is no list of CN="),
+        "{said}"
+    );
+}
+
+#[test]
+fn check_looks_at_the_keys_of_signed_answers() {
+    let folder = made();
+    let config = folder.path().join("countersign.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let keys = "trust_domain = \"bank.internal\"\nanswer_keys = \"bank.jwks.json\"";
+    fs::write(
+        &config,
+        text.replacen("trust_domain = \"bank.internal\"", keys, 1),
+    )
+    .unwrap();
+    for (broken, told) in [
+        (None, "cannot be read"),
+        (Some("no JSON"), "is no JWK set"),
+        (Some("{\"keys\":[]}"), "holds no key"),
+    ] {
+        broken
+            .iter()
+            .for_each(|text| fs::write(folder.path().join("bank.jwks.json"), text).unwrap());
+        let (said, result) = run_check(folder.path(), false, now());
+        assert!(result.is_err(), "{said}");
+        assert!(said.contains("answer_keys: ") && said.contains(told), "{said}");
+    }
+}
+
 #[test]
 fn check_answers_machines_with_one_document() {
     let folder = made();

@@ -110,7 +110,7 @@ fn server_config(settings: &BackendSettings) -> Result<ServerConfig, CliError> {
     for authority in certificates(&settings.caller_ca)? {
         callers.add(authority).map_err(CliError::failed)?;
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = crate::tls::provider();
     let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(callers), Arc::clone(&provider))
         .build()
         .map_err(CliError::failed)?;

@@ -61,7 +61,6 @@ const CASES: &[Case] = &[
     ("[[tls.certificate]]\nchain = \"server.pem\"\nkey = \"file:server.key.pem\"", "", "", "tls.certificate", &["no certificate", "certs issue server"]),
     ("chain = \"server.pem\"", "", "[[tls.certificate]]", "tls.certificate[0].chain", &["missing", "[[certificate]]"]),
     ("file:server.key.pem", "server.key.pem", "key =", "tls.certificate[0].key", &["reference, never as its value", "file:PATH"]),
-    ("[auth]", "[tls]\nmin_version = \"1.2\"\n[auth]", "min_version", "tls.min_version", &["TLS 1.2 is not supported by this version"]),
     ("[auth]", "[tls]\nmin_version = \"1.1\"\n[auth]", "min_version", "tls.min_version", &["\"1.2\", \"1.3\""]),
     ("[auth]", "[tls]\nticket_rotation = \"25h\"\n[auth]", "ticket", "tls.ticket_rotation", &["out of range", "1d"]),
     ("[auth]", "[tls]\nclient_ca = \"absent.pem\"\n[auth]", "client_ca = \"absent", "tls.client_ca", &["absent.pem cannot be read", "certs init"]),

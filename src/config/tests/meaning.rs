@@ -181,7 +181,10 @@ fn the_charter_follows_every_gate_relevant_key_and_no_other() {
     for (from, to) in [
         ("[keys]", "[telemetry]\nlevel = \"debug\"\n[keys]"),
         ("\"POST\"", "[\"POST\"]"),
-        ("trust_domain", "concurrency = 8\npending = 9\ntimeout = \"1s\"\ntrust_domain"),
+        (
+            "trust_domain",
+            "concurrency = 8\npending = 9\ntimeout = \"1s\"\ntrust_domain",
+        ),
         ("[server]", "# a comment\n[server]\nthreads = 3"),
     ] {
         assert_eq!(charter(&edited(from, to)), sound, "{to}");
@@ -254,6 +257,35 @@ fn rates_are_numbers_off_or_the_defaults() {
     let routes = read(&routed, folder.path()).unwrap().routes;
     assert_eq!(routes.by_name("payments").unwrap().rate, rate(1000, 1));
     assert_eq!(routes.by_name("accounts").unwrap().rate, None);
+}
+
+#[test]
+fn a_reload_follows_the_tls_of_doors_that_are_there() {
+    let folder = folder();
+    let old = read(SOUND, folder.path()).unwrap();
+    let new =
+        |from: &str, to: &str| old.restart_only_differences(&read(&edited(from, to), folder.path()).unwrap());
+    let doors = "[tls]\nmin_version = \"1.2\"\nticket_rotation = \"1h\"\n[auth]";
+    assert!(new("[auth]", doors).is_empty());
+    assert_eq!(
+        new("[auth]", "[tls]\nclient_ca = \"ca.pem\"\n[auth]"),
+        ["tls.client_ca"],
+        "a door that was not there"
+    );
+    fs::copy(folder.path().join("ca.pem"), folder.path().join("moved.pem")).unwrap();
+    let moved = "[admin]\nclient_ca = \"moved.pem\"\nclient_crl = \"crl.pem\"";
+    assert!(new("[admin]\nclient_ca = \"ca.pem\"", moved).is_empty());
+}
+
+#[test]
+fn a_revocation_list_of_administrators_needs_their_authority() {
+    let folder = folder();
+    let text = SOUND.replace("[server]", "[server]\nadmin_listen = []");
+    let faults = |admin: &str| read(&text.replacen("client_ca = \"ca.pem\"", admin, 1), folder.path()).err();
+    assert_eq!(faults("client_ca = \"ca.pem\"\nclient_crl = \"crl.pem\""), None);
+    let faults = faults("client_crl = \"crl.pem\"").unwrap();
+    assert_eq!(faults.len(), 1);
+    assert_eq!(faults[0].key, "admin.client_crl");
 }
 
 #[test]

@@ -143,6 +143,7 @@ impl World {
             tls_version: "TLSv1_3",
             group: "X25519",
             client_certificate: None,
+            channel_binding: None,
         };
         let id = RequestId::new(NOW, &SystemEntropy::default());
         let request: Request<Body> = request.body(Body::empty()).unwrap();

@@ -277,6 +277,11 @@ impl TestGateway {
         self.home.wire(self.home.ports[1], identity)
     }
 
+    /// The admin door.
+    pub(crate) fn admin(&self, identity: &IssuedPaths) -> Wire {
+        self.home.wire(self.home.ports[2], Some(identity))
+    }
+
     /// A file of the policies in force.
     pub(crate) fn policy_file(&self, name: &str) -> PathBuf {
         self.home.path("policies").join(name)

@@ -24,7 +24,7 @@ pub(crate) use gateway::TestGateway;
 pub(crate) use home::{Home, Setting, Shared, write_private};
 pub(crate) use proof::{Proof, jwt};
 pub(crate) use signature::Signature;
-pub(crate) use wire::{Protocol, Received, Wire};
+pub(crate) use wire::{OpenConnection, Protocol, Received, Wire};
 
 /// What an honest app pays with: under the low-value limit.
 pub(crate) const PAYMENT: &str = concat!(

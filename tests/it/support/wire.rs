@@ -135,6 +135,11 @@ impl Wire {
         TlsConnector::from(Arc::new(config)).connect(name, socket).await
     }
 
+    /// A connection of HTTP/1.1 that requests are written to as text.
+    pub(crate) async fn open_line(&self) -> OpenConnection {
+        OpenConnection(self.connect(Protocol::Http1).await.unwrap())
+    }
+
     /// Sends one request on a connection of its own. In HTTP/2 the authority comes from the URI of the request, in HTTP/1
     /// from its `Host`.
     pub(crate) async fn send(
@@ -197,5 +202,38 @@ impl Wire {
         // A peer that ends without a TLS goodbye has said all the same what it had to say.
         let _ = stream.read_to_end(&mut answer).await;
         String::from_utf8_lossy(&answer).into_owned()
+    }
+}
+
+/// An HTTP/1.1 connection that one request after the other is sent on.
+pub(crate) struct OpenConnection(TlsStream<TcpStream>);
+
+impl OpenConnection {
+    /// The certificate that the gateway showed.
+    pub(crate) fn certificate(&self) -> CertificateDer<'static> {
+        self.0.get_ref().1.peer_certificates().unwrap()[0].clone()
+    }
+
+    /// The answer to a request, head and body by its `Content-Length`; none when the connection has ended.
+    pub(crate) async fn answer_to(&mut self, request: &str) -> Option<String> {
+        self.0.write_all(request.as_bytes()).await.ok()?;
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            answer.push(self.0.read_u8().await.ok()?);
+        }
+        let head = String::from_utf8(answer).unwrap();
+        let lines = head.to_ascii_lowercase();
+        let length = lines
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
+        let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+        self.0.read_exact(&mut body).await.ok()?;
+        Some(head + std::str::from_utf8(&body).unwrap())
+    }
+
+    /// The status of the answer to a request; none when the connection has ended.
+    pub(crate) async fn status_of(&mut self, request: &str) -> Option<u16> {
+        let answer = self.answer_to(request).await?;
+        answer.split(' ').nth(1)?.parse().ok()
     }
 }

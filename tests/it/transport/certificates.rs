@@ -30,6 +30,10 @@ impl Authority {
         self.0.pem()
     }
 
+    pub(super) fn der(&self) -> CertificateDer<'static> {
+        self.0.der().clone()
+    }
+
     /// A certificate for these names, with this serial number.
     pub(super) fn issue(&self, names: &[&str], serial: u64) -> Issued {
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();

@@ -8,9 +8,10 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
@@ -33,14 +34,32 @@ pub(super) struct Received {
 }
 
 impl Client {
-    /// Believes `authority`, shows `certificate`, offers `protocols`.
+    /// Believes `authority`, shows `certificate`, offers `protocols`, with TLS 1.3 and the groups of ring.
     pub(super) fn new(authority: &Authority, certificate: Option<&Issued>, protocols: &[&str]) -> Self {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        Self::with_tls(
+            authority,
+            certificate,
+            protocols,
+            provider,
+            &[&rustls::version::TLS13],
+        )
+    }
+
+    /// The same with other groups or versions.
+    pub(super) fn with_tls(
+        authority: &Authority,
+        certificate: Option<&Issued>,
+        protocols: &[&str],
+        provider: Arc<CryptoProvider>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Self {
         let mut roots = RootCertStore::empty();
         roots
             .add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap())
             .unwrap();
-        let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_protocol_versions(&[&rustls::version::TLS13])
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
             .unwrap()
             .with_root_certificates(roots);
         let mut config = match certificate {
@@ -51,6 +70,11 @@ impl Client {
         };
         config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         Self { config }
+    }
+
+    /// What was asked for, to be changed.
+    pub(super) const fn config(&mut self) -> &mut ClientConfig {
+        &mut self.config
     }
 
     /// Shakes hands, asking for `name`.
@@ -80,6 +104,11 @@ impl Client {
             .connect(address, "localhost")
             .await
             .map_err(|error| error.to_string())?;
+        self.speak(stream).await
+    }
+
+    /// Speaks what was negotiated.
+    pub(super) async fn speak(&self, stream: TlsStream<TcpStream>) -> Result<Conversation, String> {
         Conversation::start(stream).await
     }
 }

@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use countersign::answer::{Body, Unread};
 use countersign::base::{Connection, Door, SystemClock, SystemEntropy};
+use countersign::config::TlsVersion;
 use countersign::edge::{
-    Certificates, ClientAuthentication, CountRefusals, Drain, Edge, Limits, Listener, NotCounted, OpenDoor,
-    Serve, ServerCertificate, TrustAnchors, loopback, server_config,
+    Certificates, ClientAuthentication, CountRefusals, DoorTls, Drain, Edge, Limits, Listener, NotCounted,
+    OpenDoor, Serve, ServerCertificate, TlsInForce, TlsSettings, TrustAnchors, loopback,
 };
 use countersign::telemetry::Metrics;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use tokio::sync::{Notify, mpsc};
 
-use super::certificates::Authority;
+use super::certificates::{Authority, Issued};
 
 /// What stands behind the test's doors. `/hold` waits until it is let go, `/panic` panics, `/echo` answers the request's
 /// body, `/read` why it could not be read, `/large` answers 16 MiB, anything else answers its path.
@@ -77,6 +78,8 @@ pub(super) struct Opened {
     /// All of them.
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) authority: Authority,
+    /// The TLS of the door, to be replaced.
+    pub(super) tls: Arc<DoorTls>,
     pub(super) edge: Arc<Edge>,
     pub(super) metrics: Metrics,
     pub(super) behind: Arc<Behind>,
@@ -93,8 +96,7 @@ pub(super) fn prepare(
 ) -> (OpenDoor, Opened) {
     let authority = Authority::new("server authority");
     let issued = authority.issue(&["localhost", "127.0.0.1"], 1);
-    let certificate = ServerCertificate::from_pem(issued.chain.as_bytes(), issued.key.as_bytes()).unwrap();
-    let certificates = Arc::new(Certificates::new(&[certificate]).unwrap());
+    let tls = Arc::new(DoorTls::new(setup(&[issued], clients, TlsVersion::Tls13)));
     let listener = Listener::bind("[server] listen", &loopback(0)).unwrap();
     let metrics = Metrics::default();
     let edge = Edge::new(
@@ -117,6 +119,7 @@ pub(super) fn prepare(
         address: listener.addresses()[0],
         addresses: listener.addresses().to_vec(),
         authority,
+        tls,
         edge,
         metrics,
         behind: Arc::clone(&behind),
@@ -126,10 +129,25 @@ pub(super) fn prepare(
     let door = OpenDoor {
         door,
         listener,
-        tls: server_config(certificates, clients, Duration::from_secs(3600)).unwrap(),
+        tls: Arc::clone(&opened.tls),
         serve: behind,
     };
     (door, opened)
+}
+
+/// The TLS of a door with these certificates.
+pub(super) fn setup(issued: &[Issued], clients: &ClientAuthentication, oldest: TlsVersion) -> TlsInForce {
+    let certificates = issued
+        .iter()
+        .map(|issued| ServerCertificate::from_pem(issued.chain.as_bytes(), issued.key.as_bytes()).unwrap());
+    let certificates = Certificates::new(&certificates.collect::<Vec<_>>()).unwrap();
+    let settings = TlsSettings {
+        certificates: &certificates,
+        clients,
+        oldest,
+        ticket_rotation: Duration::from_secs(3600),
+    };
+    TlsInForce::new(&settings, Arc::new(SystemClock)).unwrap()
 }
 
 /// A door that is open.
@@ -146,5 +164,5 @@ pub(super) fn public() -> Opened {
 
 /// Believes clients of `authority`, except those on the list.
 pub(super) fn trust(authority: &Authority, revocation_list: Option<&str>) -> TrustAnchors {
-    TrustAnchors::from_pem(authority.pem().as_bytes(), revocation_list.map(str::as_bytes)).unwrap()
+    TrustAnchors::new(&[authority.der()], revocation_list.map(str::as_bytes)).unwrap()
 }

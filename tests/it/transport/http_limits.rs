@@ -290,11 +290,7 @@ async fn bodies_in_memory_have_a_budget_of_which_one_source_gets_a_part() {
         assert!(read(1100 << 10).await.is_ok_and(|answer| answer == "NoRoom") || protocol == "http/1.1");
         let mut held = client.connect(opened.address, "localhost").await.unwrap();
         if protocol == "http/1.1" {
-            let head = b"POST /read HTTP/1.1
-host: localhost
-content-length: 1000000
-
-";
+            let head = b"POST /read HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n";
             held.write_all(head).await.unwrap();
             held.write_all(&body(900_000)).await.unwrap();
             held.flush().await.unwrap();

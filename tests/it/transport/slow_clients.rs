@@ -151,7 +151,11 @@ async fn a_client_that_does_not_read_its_answer_is_cut() {
             b"GET /large HTTP/1.1\r\nhost: localhost\r\n\r\n"
         };
         stream.write_all(request).await.unwrap();
-        let line = r#"countersign_connections_cut_total{door="public",reason="answer-deadline"} 1"#;
+        let line = if protocol == "h2" {
+            r#"countersign_http2_refused_total{reason="stalled"} 1"#
+        } else {
+            r#"countersign_connections_cut_total{door="public",reason="answer-deadline"} 1"#
+        };
         until_metric(&opened, line).await;
     }
 }

@@ -92,7 +92,7 @@ async fn a_handshake_that_hangs_times_out_with_nothing_sent() {
     let url = backend.url.replace("http://", "https://");
     let with = |connect| {
         let settings = UpstreamSettings {
-            authorities: Some(authority.pem().into_bytes()),
+            authorities: Some(vec![authority.der()]),
             limits: UpstreamLimits {
                 connect,
                 ..UpstreamLimits::default()

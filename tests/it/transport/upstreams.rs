@@ -2,21 +2,26 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use bytes::Bytes;
 use countersign::base::Secret;
-use countersign::edge::{Certificates, ClientAuthentication, ServerCertificate, server_config};
+use countersign::config::TlsVersion;
+use countersign::edge::ClientAuthentication;
 use countersign::telemetry::Metrics;
+use countersign::tls::provider;
 use countersign::upstream::{ClientIdentity, Clusters, SendError, UpstreamSettings, send};
 use http::Request;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::{default_provider, kx_group};
+use rustls::version::TLS13;
+use rustls::{NamedGroup, ServerConfig};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::{Notify, mpsc};
 use tokio_rustls::TlsAcceptor;
 
 use super::backend::{Backend, Payment, clusters, nobody, pay, read_request, settings};
 use super::certificates::Authority;
-use super::gateway::trust;
+use super::gateway::{setup, trust};
 
 const EMPTY: &str = "HTTP/1.1 204 No Content\r\n\r\n";
 
@@ -167,10 +172,7 @@ async fn a_request_that_was_sent_is_never_sent_to_another_replica() {
 async fn secure(name: &str, clients: &ClientAuthentication) -> (Backend, Authority) {
     let authority = Authority::new("backend authority");
     let issued = authority.issue(&[name], 1);
-    let certificate = ServerCertificate::from_pem(issued.chain.as_bytes(), issued.key.as_bytes()).unwrap();
-    let certificates = Arc::new(Certificates::new(&[certificate]).unwrap());
-    let acceptor =
-        TlsAcceptor::from(server_config(certificates, clients, Duration::from_secs(3600)).unwrap());
+    let acceptor = TlsAcceptor::from(setup(&[issued], clients, TlsVersion::Tls13).config());
     let mut backend = Backend::start(move |socket| {
         let acceptor = acceptor.clone();
         async move {
@@ -196,11 +198,51 @@ async fn secure(name: &str, clients: &ClientAuthentication) -> (Backend, Authori
 
 fn over_tls(url: &str, authority: &Authority, client: Option<ClientIdentity>) -> Clusters {
     let settings = UpstreamSettings {
-        authorities: Some(authority.pem().into_bytes()),
+        authorities: Some(vec![authority.der()]),
         client,
         ..settings(&[url])
     };
     Clusters::new(vec![settings], Metrics::default()).unwrap()
+}
+
+/// TLS-04: towards a backend that offers the hybrid it is used, towards one that does not the next best is.
+#[tokio::test]
+async fn the_hybrid_group_protects_the_way_to_a_backend_too() {
+    for (groups, expected) in [
+        (provider().kx_groups.clone(), NamedGroup::X25519MLKEM768),
+        (vec![kx_group::SECP256R1], NamedGroup::secp256r1),
+    ] {
+        let authority = Authority::new("backend authority");
+        let issued = authority.issue(&["127.0.0.1"], 1);
+        let theirs = CryptoProvider {
+            kx_groups: groups,
+            ..default_provider()
+        };
+        let config = ServerConfig::builder_with_provider(Arc::new(theirs))
+            .with_protocol_versions(&[&TLS13])
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![issued.der()], issued.key_der())
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let (sender, mut agreed) = mpsc::unbounded_channel();
+        let backend = Backend::start(move |socket| {
+            let (acceptor, sender) = (acceptor.clone(), sender.clone());
+            async move {
+                let mut stream = acceptor.accept(socket).await.unwrap();
+                let group = stream.get_ref().1.negotiated_key_exchange_group().unwrap().name();
+                sender.send(group).unwrap();
+                read_request(&mut stream).await;
+                stream.write_all(EMPTY.as_bytes()).await.unwrap();
+            }
+        })
+        .await;
+        let url = backend.url.replace("http://", "https://");
+        send(&over_tls(&url, &authority, None), Payment::default())
+            .await
+            .unwrap();
+        assert_eq!(agreed.recv().await, Some(expected));
+    }
 }
 
 /// TLS-11

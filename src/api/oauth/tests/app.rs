@@ -308,6 +308,7 @@ impl Gateway {
             tls_version: "TLSv1_3",
             group: "X25519",
             client_certificate: certificate.map(Arc::new),
+            channel_binding: None,
         }));
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();

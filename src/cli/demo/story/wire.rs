@@ -50,7 +50,7 @@ impl Wire {
         for authority in certificates(ca)? {
             roots.add(authority).map_err(CliError::failed)?;
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = crate::tls::provider();
         let config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
             .map_err(CliError::failed)?
