@@ -149,7 +149,7 @@ pub(super) fn outcome(
 pub(super) fn fault_of(error: SendError) -> Fault {
     let code = match &error {
         SendError::Unsent(_) | SendError::Full => return unsent(error),
-        SendError::Timeout { .. } => Code::UpstreamTimeout,
+        SendError::Timeout { .. } | SendError::NoRoom => Code::UpstreamTimeout,
         SendError::TooLarge { .. } | SendError::HeadersTooLarge => Code::AnswerTooLarge,
         _ => Code::AnswerInvalid,
     };

@@ -63,7 +63,7 @@ impl Room {
     /// than a short one, so that answers which wait hold nothing that others wait for.
     ///
     /// # Errors
-    /// [`SendError::Timeout`]: not in time.
+    /// [`SendError::NoRoom`]: not in time.
     pub(super) async fn for_answer(
         &self,
         bytes: usize,
@@ -74,7 +74,7 @@ impl Room {
         let room = Arc::clone(&self.long_answers).acquire_many_owned(units);
         match timeout_at(deadline, room).await {
             Ok(Ok(room)) => Ok(room),
-            Ok(Err(_)) | Err(_) => Err(SendError::Timeout { sent: true }),
+            Ok(Err(_)) | Err(_) => Err(SendError::NoRoom),
         }
     }
 }
@@ -128,7 +128,7 @@ mod tests {
         let now = Instant::now();
         let all = room.for_answer(usize::MAX, now).await.unwrap();
         let late = room.for_answer(1, now).await;
-        assert!(matches!(late, Err(SendError::Timeout { sent: true })));
+        assert!(matches!(late, Err(SendError::NoRoom)));
         let bytes = hold(BytesMut::from(&[7; LONG_ANSWERS_BYTES / 2][..]), Some(all));
         // What is not needed is free; the rest is when nobody has the bytes any more.
         let half = room.for_answer(LONG_ANSWERS_BYTES / 2, now).await.unwrap();

@@ -78,6 +78,9 @@ pub enum SendError {
         /// SHA-256 of its body, when all of it came in time.
         digest: Option<[u8; 32]>,
     },
+    /// There was no room for the answer in time: those before it wait for their clients. The backend did what it should.
+    #[error("there was no room for the answer in time")]
+    NoRoom,
     /// The answer does not carry a good signature of the backend, which it must.
     #[error("whoever answered is not shown to be the backend: {0}")]
     Unproven(String),
@@ -101,6 +104,7 @@ impl SendError {
             Self::Cut(_) => "cut",
             Self::Garbage(_) => "garbage",
             Self::Unproven(_) => "unproven",
+            Self::NoRoom => "no-room",
             Self::TooLarge { .. } | Self::HeadersTooLarge => "too-large",
         }
     }
@@ -195,11 +199,12 @@ async fn send_to_any(cluster: &Cluster, outgoing: &Outgoing, metrics: &Metrics) 
     Err(last)
 }
 
-/// Whether the backend itself did what a backend should; too large an answer is an answer.
+/// Whether the backend itself did what a backend should; too large an answer is an answer, and that we have no room for one
+/// is not its doing.
 const fn is_well(outcome: &Result<Answer, SendError>) -> bool {
     matches!(
         outcome,
-        Ok(_) | Err(SendError::TooLarge { .. } | SendError::HeadersTooLarge)
+        Ok(_) | Err(SendError::TooLarge { .. } | SendError::HeadersTooLarge | SendError::NoRoom)
     )
 }
 

@@ -1,5 +1,5 @@
-//! What a backend sends, judged before an HTTP parser reads it: framed in one way only, and asked for (HTTP-01 to HTTP-06,
-//! read for answers).
+//! What a backend sends, judged before an HTTP parser reads it: framed in one way only, and asked for (HTTP-01,
+//! HTTP-02, HTTP-03, HTTP-05 and HTTP-06, read for answers).
 //!
 //! A connection that stands idle has nothing to say. Bytes that nobody asked for would be taken for the answer to the next
 //! request, so a connection on which they came is never used again, whether they came in one piece with the answer before

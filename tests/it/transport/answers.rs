@@ -284,6 +284,29 @@ async fn an_answer_without_end_is_given_up() {
     );
 }
 
+/// An answer that takes room of its own is the same answer.
+#[tokio::test]
+async fn a_long_answer_is_read_whole() {
+    let body: String = (0..60_000).map(|number| format!("{number:06}")).collect();
+    let chunks: String = body
+        .as_bytes()
+        .chunks(9999)
+        .map(|chunk| format!("{:x}\r\n{}\r\n", chunk.len(), std::str::from_utf8(chunk).unwrap()))
+        .collect();
+    for framed in [
+        format!("content-length: {}\r\n\r\n{body}", body.len()),
+        format!("transfer-encoding: chunked\r\n\r\n{chunks}0\r\n\r\n"),
+    ] {
+        let backend = spoilt_once(format!("HTTP/1.1 200 OK\r\n{framed}")).await;
+        let payment = Payment {
+            answer_limit: body.len(),
+            ..Payment::default()
+        };
+        let answer = send(&clusters(&[&backend.url]), payment).await.unwrap();
+        assert!(answer.body == body, "{} bytes", answer.body.len());
+    }
+}
+
 /// A replica that lies is passed over; the honest one takes everything and stays in.
 #[tokio::test]
 async fn a_replica_that_lies_takes_no_other_out() {
