@@ -25,7 +25,10 @@ async fn a_reload_cannot_change_the_charter() {
             "https://localhost:BACKEND\", \"https://localhost:1\"]",
         ),
         Setting("name = \"orders\"", "name = \"baskets\""),
-        Setting("[dpop]", "[defense]\ntrusted_sources = [\"127.0.0.1\"]\n\n[dpop]"),
+        Setting(
+            "trusted_sources = [\"127.0.0.1\"]",
+            "trusted_sources = [\"127.0.0.0/8\"]",
+        ),
     ] {
         gateway.home.configure(&gateway.backend, &[]);
         let before = std::fs::read_to_string(gateway.home.path("countersign.toml")).unwrap();
