@@ -6,6 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use countersign::base::Door;
 use countersign::edge::{ClientAuthentication, Limits};
+use countersign_framing::http2::bounds::{self, Allowance};
+use countersign_framing::http2::{Counted, Refusal};
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use tokio::task::JoinSet;
@@ -150,6 +152,37 @@ async fn the_settings_say_what_holds() {
     // HEADER_TABLE_SIZE, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_FRAME_SIZE, MAX_HEADER_LIST_SIZE.
     let expected = [(1, 4_096), (3, 100), (4, 65_536), (5, 16_384), (6, 49_152)];
     assert_eq!(announced, expected);
+}
+
+/// What operators read is what holds.
+#[test]
+fn every_reason_stands_in_the_table_with_its_numbers() {
+    let counted = [
+        (Counted::Resets, bounds::RESETS),
+        (Counted::OwnResets, bounds::OWN_RESETS),
+        (Counted::Settings, bounds::SETTINGS),
+        (Counted::Pings, bounds::PINGS),
+        (Counted::Priorities, bounds::PRIORITIES),
+        (Counted::WindowUpdates, bounds::WINDOW_UPDATES),
+        (Counted::EmptyData, bounds::EMPTY_DATA),
+        (Counted::TinyData, bounds::TINY_DATA),
+        (Counted::Trailers, bounds::TRAILERS),
+        (Counted::Unknown, bounds::UNKNOWN),
+        (Counted::Goaways, bounds::GOAWAYS),
+    ];
+    let table = include_str!("../../../docs/operations.md");
+    for (counted, Allowance { burst, per_second }) in counted {
+        let reason = Refusal::Flood(counted).reason();
+        let row = table
+            .lines()
+            .find(|line| line.starts_with(&format!("| `{reason}`:")))
+            .unwrap();
+        assert!(row.contains(&format!(" | {burst} | {per_second} |")), "{row}");
+    }
+    for counted in Counted::ALL {
+        let reason = Refusal::Flood(counted).reason();
+        assert!(table.contains(&format!("`{reason}`")), "{reason}");
+    }
 }
 
 /// Issue 4: however busy, an honest client is never taken for a flood. hyper's client speaks through h2, as fast as it can.

@@ -29,6 +29,10 @@ pub const HEADER_BLOCK_BYTES: u32 = 64 * 1024;
 /// one for a client that cuts badly. Parsing begins anew with each of them (CVE-2024-27316).
 pub const CONTINUATIONS: u32 = 4;
 
+/// Largest block of trailers, in bytes. They mean nothing to a gateway, but one byte of them can stand for a field that is
+/// kept until somebody reads it, and a hundred streams can wait with theirs.
+pub const TRAILER_BYTES: u32 = 512;
+
 /// RST_STREAM (CVE-2023-44487, rapid reset): a person who leaves a page cancels all streams that are open, and may do so
 /// twice; an app that hedges its requests cancels a part of them, which [`RESETS_EARNED`] covers.
 pub const RESETS: Allowance = allow(200, 20);
@@ -82,7 +86,8 @@ pub const RESETS_EARNED: u32 = 250;
 /// some of them on, on one connection.
 pub const OWN_RESETS_EARNED: u32 = 125;
 
-/// Window updates that a DATA frame to the client earns: one for its stream, one for the connection.
+/// Window updates that a DATA frame to the client earns: one for its stream, one for the connection. A frame of fewer than
+/// [`TINY_DATA_BYTES`] that does not end its stream earns none: it is small because the client asked for a few bytes only.
 pub const WINDOW_UPDATES_EARNED: u32 = 2;
 
 /// A large DATA frame earns one window update more for so many bytes.

@@ -38,6 +38,7 @@ pub(super) struct Client {
 struct Block {
     stream: u32,
     bytes: u32,
+    most: u32,
     continuations: u32,
     since: u64,
 }
@@ -199,7 +200,13 @@ impl Judge<'_> {
             return Err(Refusal::Length);
         }
         let buckets = &mut self.client.buckets;
-        if head.stream > self.client.newest {
+        let is_new = head.stream > self.client.newest;
+        let most = if is_new {
+            bounds::HEADER_BLOCK_BYTES
+        } else {
+            bounds::TRAILER_BYTES
+        };
+        if is_new {
             self.client.newest = head.stream;
             let earned = bounds::STREAM_EARNED * TOKEN;
             buckets.priorities.earn(earned);
@@ -211,10 +218,14 @@ impl Judge<'_> {
         } else {
             return Err(Refusal::Trailers);
         }
+        if head.length > most {
+            return Err(Refusal::Flood(Counted::HeaderBytes));
+        }
         if !head.has(END_HEADERS) {
             self.client.block = Some(Block {
                 stream: head.stream,
                 bytes: head.length,
+                most,
                 continuations: 0,
                 since: self.now,
             });
@@ -234,7 +245,7 @@ impl Judge<'_> {
         if block.continuations > bounds::CONTINUATIONS {
             return Err(Refusal::Flood(Counted::Continuations));
         }
-        if block.bytes > bounds::HEADER_BLOCK_BYTES {
+        if block.bytes > block.most {
             return Err(Refusal::Flood(Counted::HeaderBytes));
         }
         if head.has(END_HEADERS) {

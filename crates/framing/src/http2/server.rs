@@ -82,6 +82,9 @@ impl Rules for Witness<'_> {
 impl Witness<'_> {
     /// Data is answered by window updates, and by pings of a client that measures the path.
     fn data(&mut self, head: Head) {
+        if head.length < bounds::TINY_DATA_BYTES && !head.has(END_STREAM) {
+            return;
+        }
         let updates = bounds::WINDOW_UPDATES_EARNED + head.length / bounds::WINDOW_UPDATE_BYTES;
         let buckets = &mut self.client.buckets;
         buckets.window_updates.earn(updates.saturating_mul(TOKEN));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use countersign_framing::http2::bounds::{
-    self, Allowance, CONTINUATIONS, HEADER_BLOCK_BYTES, TINY_DATA_BYTES,
+    self, Allowance, CONTINUATIONS, HEADER_BLOCK_BYTES, TINY_DATA_BYTES, TRAILER_BYTES,
 };
 use countersign_framing::http2::{Counted, Guard, Refusal, Sent};
 
@@ -122,6 +122,38 @@ fn a_header_block_is_bounded_in_frames_and_bytes() {
         block(CONTINUATIONS, HEADER_BLOCK_BYTES as usize / parts + 1),
         over
     );
+}
+
+/// One byte of trailers can stand for a field that is kept.
+#[test]
+fn trailers_are_small() {
+    let trailers = |parts: &[usize]| {
+        let frames = parts.iter().enumerate().map(|(n, part)| {
+            let kind = if n == 0 { HEADERS } else { CONTINUATION };
+            let end = if n + 1 == parts.len() { END_HEADERS } else { 0 };
+            let flags = if n == 0 { END_STREAM | end } else { end };
+            frame(kind, flags, 1, &vec![0xbe; *part])
+        });
+        refusal(&frames.collect::<Vec<_>>())
+    };
+    let most = TRAILER_BYTES as usize;
+    assert_eq!(trailers(&[most]), None);
+    assert_eq!(trailers(&[most - 1, 1]), None);
+    let over = Some(Refusal::Flood(Counted::HeaderBytes));
+    assert_eq!(trailers(&[most + 1]), over);
+    assert_eq!(trailers(&[most, 1]), over);
+}
+
+/// A client that opens its window byte by byte makes us send a frame for each; those do not pay for the next.
+#[test]
+fn data_sent_byte_by_byte_earns_no_window_updates() {
+    let mut guard = opened();
+    let update = frame(WINDOW_UPDATE, 0, 1, &[0, 0, 0, 1]);
+    let passed = (0..100_000).take_while(|_| {
+        guard.sent(&frame(DATA, 0, 1, b"x"), Duration::ZERO);
+        guard.judge(&update, Duration::ZERO).is_ok()
+    });
+    assert_eq!(passed.count(), bounds::WINDOW_UPDATES.burst as usize);
 }
 
 /// H2-05

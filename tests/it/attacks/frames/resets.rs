@@ -1,5 +1,7 @@
 //! Streams that end early: reset by the client, or by the gateway because the client made it so.
 
+use std::time::Duration;
+
 use crate::support::frames::{
     DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frames, HEADERS, PRIORITY, PROTOCOL_ERROR, RST_STREAM,
     WINDOW_UPDATE, block, frame, request,
@@ -23,9 +25,13 @@ fn ask(stream: u32, authority: &str) -> Vec<u8> {
 /// Waits until the gateway has counted `count` refusals with this reason.
 async fn refused(gateway: &TestGateway, reason: &str, count: u32) {
     let line = format!("countersign_http2_refused_total{{reason=\"{reason}\"}} {count}\n");
-    while !gateway.services.metrics.render().contains(&line) {
-        tokio::task::yield_now().await;
-    }
+    let counted = async {
+        while !gateway.services.metrics.render().contains(&line) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let counted = tokio::time::timeout(Duration::from_secs(20), counted).await;
+    assert!(counted.is_ok(), "{line}{}", gateway.services.metrics.render());
 }
 
 /// H2-03: work that was begun is bounded by streams, not by resets; the rest of the flood starts nothing.
