@@ -62,9 +62,9 @@ pub const WINDOW_UPDATES: Allowance = allow(1_000, 100);
 /// when a body is flushed. h2 ends a connection at the hundred and first in its whole life; this bound comes before.
 pub const EMPTY_DATA: Allowance = allow(64, 8);
 
-/// DATA frames under [`TINY_DATA_BYTES`] that do not end their stream: a body written byte by byte, or cut where a window
-/// ended. Data earns them, so windows that are cut small under load do not count against a busy client.
-pub const TINY_DATA: Allowance = allow(4_096, 1_024);
+/// DATA frames under [`TINY_DATA_BYTES`] that do not end their stream: a body written in small pieces, each flushed, or cut
+/// where a window ended; a few thousand a second cost next to nothing. Data earns them, so windows that are cut small under load do not count against a busy client.
+pub const TINY_DATA: Allowance = allow(16_384, 4_096);
 
 /// A DATA frame with fewer bytes than this costs more to read than it carries.
 pub const TINY_DATA_BYTES: u32 = 64;

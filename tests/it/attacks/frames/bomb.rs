@@ -3,7 +3,7 @@
 use countersign::base::limits::HEADER_COUNT;
 
 use crate::support::frames::{
-    ACK, CONTINUATION, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frames, HEADERS, PREFACE, SETTINGS, block,
+    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frames, HEADERS, PREFACE, SETTINGS, block,
     frame, request,
 };
 use crate::support::{Besieged, Protocol, TestGateway};
@@ -124,6 +124,42 @@ async fn bombs_and_stalled_windows_cost_next_to_nothing() {
                         break;
                     }
                 }
+            }
+            held
+        })
+        .await;
+    drop(held);
+    assert_eq!(besieged.backend.count(), 0);
+}
+
+/// H2-07: a few bytes of a body keep no more memory than they are, whatever the client sends around them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_few_bytes_among_many_keep_nothing_else_in_memory() {
+    let besieged = Besieged::start(&[]).await;
+    let (wire, authority) = (
+        besieged.public(),
+        format!("localhost:{}", besieged.home.public_port()),
+    );
+    let held = besieged
+        .endures(async move {
+            let mut held = Vec::new();
+            let body = [b'x'; 256];
+            // Of a kind that nobody knows, and as large as a frame may be.
+            let filler = frame(0xee, 0, 0, &[0; 16_000]);
+            for _ in 0..28 {
+                let mut frames = Frames::open(&wire).await;
+                for n in 0..90 {
+                    let mut fields = request("POST", "/rates/eur", &authority);
+                    fields.push(("content-length", b"1000"));
+                    frames
+                        .send(&frame(HEADERS, END_HEADERS, 1 + 2 * n, &block(&fields)))
+                        .await;
+                    for _ in 0..3 {
+                        let pair = [frame(DATA, 0, 1 + 2 * n, &body), filler.clone()].concat();
+                        assert!(frames.send(&pair).await);
+                    }
+                }
+                held.push(frames);
             }
             held
         })
