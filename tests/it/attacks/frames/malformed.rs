@@ -41,6 +41,9 @@ async fn outcome(gateway: &TestGateway, bytes: &[u8]) -> Outcome {
     Outcome::Ended(goaway)
 }
 
+/// Fields as they are sent.
+type Fields<'a> = Vec<(&'a str, &'a [u8])>;
+
 /// HEADERS that ends its stream.
 fn alone(fields: &[(&str, &[u8])]) -> Vec<u8> {
     frame(HEADERS, END_HEADERS | END_STREAM, 1, &block(fields))
@@ -102,7 +105,7 @@ async fn pseudo_header_fields_stand_once_first_and_are_known() {
     let honest = request("GET", "/rates/eur", &authority);
     let (method, scheme, host, path) = (honest[0], honest[1], honest[2], honest[3]);
     let reset = Outcome::Reset(PROTOCOL_ERROR);
-    let cases: Vec<(&str, Vec<(&str, &[u8])>, Outcome)> = vec![
+    let cases: Vec<(&str, Fields<'_>, Outcome)> = vec![
         ("twice :path", vec![method, scheme, host, path, path], reset),
         ("twice :method", vec![method, method, scheme, host, path], reset),
         ("twice :scheme", vec![method, scheme, scheme, host, path], reset),
