@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 
 use super::audit::Readers;
 use super::guard::{guard, nothing_here};
 use super::needs::{Authorize, Reload, Running, action};
 use super::records::Admins;
-use super::{audit, gateway, keys};
+use super::{audit, bans, gateway, keys};
 use crate::audit::Log;
 use crate::base::{AdminName, Clock, Entropy, Event, Fault, Timestamp};
+use crate::defense::Defense;
 use crate::keys::Keyring;
 use crate::store::{Batch, Db};
 
@@ -24,6 +25,8 @@ pub struct Services {
     pub admins: Admins,
     /// The keys.
     pub keyring: Arc<Keyring>,
+    /// Who is banned.
+    pub defense: Arc<Defense>,
     /// The audit log.
     pub log: Arc<Log>,
     /// Who was recorded as reading it.
@@ -62,6 +65,8 @@ pub fn router(services: Services) -> Router {
             "/admin/v1/policies",
             route(action::POLICY_LIST, get(gateway::policies)),
         )
+        .route("/admin/v1/bans", route(action::BAN_LIST, get(bans::list)))
+        .route("/admin/v1/bans/{id}", route(action::BAN_LIFT, delete(bans::lift)))
         .route("/admin/v1/keys", route(action::KEYS_LIST, get(keys::list)))
         .route(
             "/admin/v1/keys/rotate",

@@ -4,6 +4,7 @@
 //!   records what was done and what was refused (PCI DSS 10.2.1, 10.2.2);
 //! * [`keys`] lists, rotates and revokes keys (design 8); [`gateway`] shows what is in force and reloads it;
 //!   [`audit`] reads the log (PCI DSS 10.3.1);
+//! * [`bans`] shows who is banned for flooding, and ends a ban;
 //! * [`records`] are the registered admins; [`needs`] is what this door asks of the rest of the gateway.
 //!
 //! It must never act for a certificate that is not registered, decide by itself what a role may do, or do anything that
@@ -11,6 +12,7 @@
 
 mod api;
 mod audit;
+mod bans;
 mod gateway;
 mod guard;
 mod keys;

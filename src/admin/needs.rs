@@ -14,6 +14,10 @@ pub mod action {
     pub const GATEWAY_INSPECT: &str = "gateway_inspect";
     /// Read configuration, certificates and policies anew.
     pub const GATEWAY_RELOAD: &str = "gateway_reload";
+    /// See who is banned.
+    pub const BAN_LIST: &str = "ban_list";
+    /// End a ban before its time.
+    pub const BAN_LIFT: &str = "ban_lift";
     /// List keys; see what a rotation would do.
     pub const KEYS_LIST: &str = "keys_list";
     /// Begin a rotation.

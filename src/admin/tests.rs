@@ -1,6 +1,7 @@
 //! The API as an admin's tool meets it: what it does, what it refuses, and what it leaves on record.
 
 mod audit;
+mod bans;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -21,6 +22,7 @@ use crate::base::limits::ADMIN_BODY_BYTES;
 use crate::base::{
     AdminName, ClientCertificate, Code, Connection, Door, Fault, ManualClock, SystemEntropy, Timestamp,
 };
+use crate::defense::Defense;
 use crate::keys::{Keyring, Purpose, Schedule, SealKey};
 use crate::store::{Batch, Db};
 
@@ -68,12 +70,15 @@ struct World {
     gateway: Arc<Gateway>,
     clock: Arc<ManualClock>,
     log: Arc<crate::audit::Log>,
+    defense: Arc<Defense>,
     router: Router,
 }
 
 const EVERYTHING: &[&str] = &[
     action::GATEWAY_INSPECT,
     action::GATEWAY_RELOAD,
+    action::BAN_LIST,
+    action::BAN_LIFT,
     action::KEYS_LIST,
     action::KEYS_REVOKE,
     action::KEYS_ROTATE,
@@ -108,10 +113,12 @@ async fn world_of(permitted: &'static [&'static str]) -> World {
     };
     let gateway = Arc::new(Gateway(Mutex::new(Ok(report))));
     let log = Arc::new(crate::audit::Log::new(db.clone(), "gate.example", false));
+    let defense = Arc::new(Defense::new(entropy.clone()));
     let router = router(Services {
         db: db.clone(),
         admins: Admins::new(db.clone()),
         keyring: keyring.clone(),
+        defense: defense.clone(),
         log: log.clone(),
         readers: Readers::default(),
         authorize: Arc::new(Roles(permitted)),
@@ -128,6 +135,7 @@ async fn world_of(permitted: &'static [&'static str]) -> World {
         gateway,
         clock,
         log,
+        defense,
         router,
     }
 }
@@ -366,6 +374,8 @@ async fn every_path_refuses_whoever_may_not() {
     let paths = [
         (get("/admin/v1/status"), "gateway_inspect"),
         (get("/admin/v1/policies"), "policy_list"),
+        (get("/admin/v1/bans"), "ban_list"),
+        (request(Method::DELETE, "/admin/v1/bans/x", ""), "ban_lift"),
         (get("/admin/v1/keys"), "keys_list"),
         (
             post("/admin/v1/keys/rotate", &json!({"purpose": "token"})),

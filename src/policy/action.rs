@@ -26,6 +26,10 @@ pub enum AdminAction {
     GatewayInspect,
     /// Read configuration, certificates and policies anew from disk.
     GatewayReload,
+    /// See who is banned for flooding.
+    BanList,
+    /// End a ban before its time.
+    BanLift,
     /// List keys with purpose, state and validity.
     KeysList,
     /// Start a rotation of one purpose.
@@ -101,9 +105,11 @@ impl Action {
 
 impl AdminAction {
     /// Every administrative action.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::GatewayInspect,
         Self::GatewayReload,
+        Self::BanList,
+        Self::BanLift,
         Self::KeysList,
         Self::KeysRotate,
         Self::KeysRevoke,
@@ -129,6 +135,8 @@ impl AdminAction {
         match self {
             Self::GatewayInspect => "gateway_inspect",
             Self::GatewayReload => "gateway_reload",
+            Self::BanList => "ban_list",
+            Self::BanLift => "ban_lift",
             Self::KeysList => "keys_list",
             Self::KeysRotate => "keys_rotate",
             Self::KeysRevoke => "keys_revoke",

@@ -295,6 +295,7 @@ fn admin_front(
         db: services.db.clone(),
         admins: Admins::new(services.db.clone()),
         keyring: Arc::clone(&services.keyring),
+        defense: Arc::clone(&services.defense),
         log: Arc::clone(log),
         readers: admin::Readers::default(),
         authorize: Arc::new(PolicyAuthority {

@@ -23,6 +23,7 @@ use countersign::base::{
 use countersign::cli::console::{CliError, Console};
 use countersign::cli::keys::{KeysArgs, run};
 use countersign::config::TlsVersion;
+use countersign::defense::Defense;
 use countersign::edge::{
     Certificates, ClientAuthentication, DoorTls, Drain, Edge, Limits, Listener, NotCounted, OpenDoor, Serve,
     ServerCertificate, TlsInForce, TlsSettings, TrustAnchors, loopback,
@@ -181,6 +182,7 @@ async fn admin_router(dir: &Path, anna: &IssuedPaths) -> (Router, Arc<Keyring>) 
     db.commit(batch).await.unwrap();
     let router = admin::router(Services {
         admins: Admins::new(db.clone()),
+        defense: Arc::new(Defense::new(entropy.clone())),
         log: Arc::new(countersign::audit::Log::new(db.clone(), "gate.example", false)),
         readers: admin::Readers::default(),
         db,
