@@ -140,7 +140,13 @@ async fn a_client_that_does_not_read_its_answer_is_cut() {
         answer: SHORT,
         ..Limits::default()
     };
-    for protocol in ["http/1.1", "h2"] {
+    for (protocol, line) in [
+        (
+            "http/1.1",
+            r#"countersign_connections_cut_total{door="public",reason="answer-deadline"} 1"#,
+        ),
+        ("h2", r#"countersign_http2_refused_total{reason="stalled"} 1"#),
+    ] {
         let opened = open(Door::Public, &ClientAuthentication::None, limits.clone());
         let client = Client::new(&opened.authority, None, &[protocol]);
         let mut stream = client.connect(opened.address, "localhost").await.unwrap();
