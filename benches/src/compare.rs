@@ -5,9 +5,10 @@ use std::path::Path;
 use crate::Outcome;
 use crate::bars::{Bar, Group, svg};
 use crate::callers::Caller;
+use crate::calm;
 use crate::document::{Document, circumstances, table, thousands};
 use crate::histogram::Histogram;
-use crate::load::{Pace, Report};
+use crate::load::{Pace, Plan, Report};
 use crate::machine::Watch;
 use crate::peers::{Peer, Peers, Programs};
 use crate::request::Kind;
@@ -118,6 +119,8 @@ pub async fn measure(
         sections.push(format!("### {}\n\n{}", contest.title, figures(&runners)));
         groups.push(group(contest, &runners));
     }
+    sections.push(calm::at_half_load(&mut stage, &peers, effort).await?);
+    sections.push(calm::idle_connections(&stage, &peers).await?);
     stage.close()?;
     drop(peers);
     let circumstances = format!(
@@ -191,6 +194,21 @@ fn figures(runners: &[(&str, Runner)]) -> String {
 }
 
 async fn load(kind: Kind, peer: &Peer, stage: &mut Stage, peers: &Peers, effort: Effort) -> Outcome<Report> {
+    let plan = peer_plan(kind, peer, stage, peers, effort).await?;
+    let report = crate::load::run(plan, peer.process.id()).await?;
+    report
+        .without_failures()
+        .map_err(|error| format!("{}: {error}", peer.name).into())
+}
+
+/// The load that ours gets, to be put on another.
+pub(crate) async fn peer_plan(
+    kind: Kind,
+    peer: &Peer,
+    stage: &mut Stage,
+    peers: &Peers,
+    effort: Effort,
+) -> Outcome<Plan> {
     let mut plan = stage.plan(kind, CONNECTIONS, Pace::Closed, effort.span).await?;
     plan.wire = Wire::new(peer.port, &stage.home.path("certs/ca.pem"))?;
     let with_token = |caller: Caller| Caller {
@@ -198,8 +216,5 @@ async fn load(kind: Kind, peer: &Peer, stage: &mut Stage, peers: &Peers, effort:
         ..caller
     };
     plan.callers = plan.callers.into_iter().map(with_token).collect();
-    let report = crate::load::run(plan, peer.process.id()).await?;
-    report
-        .without_failures()
-        .map_err(|error| format!("{}: {error}", peer.name).into())
+    Ok(plan)
 }

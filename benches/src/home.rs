@@ -156,6 +156,10 @@ dir = "policies"
 [admin]
 client_ca = "certs/admin/ca.pem"
 
+[defense]
+# Connections are opened by the thousand and wait for each other.
+header_timeout = "1m"
+
 [log]
 anchor = "anchor"
 

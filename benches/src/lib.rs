@@ -5,13 +5,15 @@
 //! * `callers` are logged in by the reference client; `request` signs every request afresh; `load` sends them, in a closed
 //!   loop or at a rate, and counts latencies from the moment a request was due;
 //! * `growth` lets a log grow by the product's own store and sequencer, `ceiling` measures what the disk allows;
-//! * `payments`, `tree`, `restart`, and `compare` with its `peers`, are the measurements; `document` writes their tables and plots into the docs.
+//! * `payments`, `tree`, `restart`, and `compare` with its `peers` and `calm`, are the measurements; `document`, `plot` and
+//!   `bars` write their tables and plots into the docs.
 //!
 //! It must never measure with anything of the gateway switched off, print a ratio of figures that were not taken in turns,
 //! or leave a process behind.
 
 pub mod bars;
 pub mod callers;
+pub mod calm;
 pub mod ceiling;
 pub mod compare;
 pub mod document;

@@ -155,7 +155,8 @@ impl Ruler {
                     true => (least, most),
                     false => (below(least), above(most)),
                 };
-                let marks = steps_between(low, high);
+                // Labels of the lower axis stand side by side and take more room.
+                let marks = steps_between(low, high, if tight { 1.5 } else { 3.5 });
                 Self {
                     scale,
                     least: low,
@@ -200,11 +201,15 @@ fn above(number: f64) -> f64 {
 }
 
 /// Labels of a logarithmic axis: powers of two where it is short, 1, 2, 5 where it is longer, powers of ten where it is long.
-fn steps_between(low: f64, high: f64) -> Vec<f64> {
+fn steps_between(low: f64, high: f64, most_decades: f64) -> Vec<f64> {
     let decades = (high / low).log10();
     let first = low.log10().floor() as i32;
     let last = high.log10().ceil() as i32;
-    let within: &[f64] = if decades > 3.5 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+    let within: &[f64] = if decades > most_decades {
+        &[1.0]
+    } else {
+        &[1.0, 2.0, 5.0]
+    };
     let whole_twos = |number: f64| number.log2().fract() == 0.0;
     let steps: Vec<f64> = if whole_twos(low) && whole_twos(high) && decades < 2.5 {
         (low.log2() as i32..=high.log2() as i32)
@@ -300,11 +305,11 @@ mod tests {
     #[test]
     fn labels_are_few_and_round() {
         assert_eq!(
-            steps_between(1.0, 128.0),
+            steps_between(1.0, 128.0, 2.0),
             [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0]
         );
-        assert_eq!(steps_between(1e3, 1e7), [1e3, 1e4, 1e5, 1e6, 1e7]);
-        assert_eq!(steps_between(0.5, 20.0), [0.5, 1.0, 2.0, 5.0, 10.0, 20.0]);
+        assert_eq!(steps_between(1e3, 1e7, 2.0), [1e3, 1e4, 1e5, 1e6, 1e7]);
+        assert_eq!(steps_between(0.5, 20.0, 3.5), [0.5, 1.0, 2.0, 5.0, 10.0, 20.0]);
         assert_eq!(
             [1500.0, 1e6, 0.05, 0.0, 20.0].map(short),
             ["1.5k", "1M", "0.05", "0", "20"]
