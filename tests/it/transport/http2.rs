@@ -163,7 +163,8 @@ async fn a_client_that_writes_a_few_bytes_at_a_time_is_no_flood() {
         let fields = block(&request("POST", "/echo", "localhost"));
         assert!(frames.send(&frame(HEADERS, END_HEADERS, stream, &fields)).await);
     }
-    for _ in 0..1_500 {
+    // h2 takes about two thousand such pieces that nobody has read yet (RUSTSEC-2026-0258), so these may all wait at once.
+    for _ in 0..500 {
         let pieces: Vec<u8> = (1..9)
             .step_by(2)
             .flat_map(|stream| frame(DATA, 0, stream, b"a few bytes"))
