@@ -368,7 +368,8 @@ mod tests {
             let answer = vec![b'a'; bytes];
             let mut taken = vec![0; bytes - 1024];
             let (written, read) = tokio::join!(patient.write_all(&answer), theirs.read_exact(&mut taken));
-            (written.unwrap(), read.unwrap());
+            written.unwrap();
+            read.unwrap();
             let mut rest = [0; 1024];
             theirs.read_exact(&mut rest).await.unwrap();
             patient.stalled.map(|_| patient.taken)

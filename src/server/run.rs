@@ -47,8 +47,15 @@ impl Gateway {
         self.health.drain();
         let drained = self.edge.drain().finish(self.grace).await;
         if drained != Drained::default() {
-            let Drained { requests, connections } = drained;
-            tracing::warn!(requests, connections, "these did not finish in time and were dropped");
+            let Drained {
+                requests,
+                connections,
+            } = drained;
+            tracing::warn!(
+                requests,
+                connections,
+                "these did not finish in time and were dropped"
+            );
         }
         self.jobs.stop(LAST_GRACE).await;
         operations.drain().finish(LAST_GRACE).await;

@@ -225,7 +225,11 @@ mod tests {
         assert_eq!(left(&map), ["access-control-allow-origin"]);
 
         // What is about the connection does not pass even where a route would let it.
-        let mut map = headers(&[("connection", "set-cookie"), ("set-cookie", "a=b"), ("upgrade", "h2c")]);
+        let mut map = headers(&[
+            ("connection", "set-cookie"),
+            ("set-cookie", "a=b"),
+            ("upgrade", "h2c"),
+        ]);
         clean_answer(&mut map, &[SET_COOKIE, UPGRADE]);
         assert!(map.is_empty(), "{map:?}");
     }

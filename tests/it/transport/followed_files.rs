@@ -171,7 +171,10 @@ async fn authorities_change_without_a_restart() {
         .await
         .unwrap();
     assert!(refused.contains("certificate-refused"), "{refused}");
-    assert_eq!(status(&mut gateway.admin(&admin).open_line().await, &twin).await, None);
+    assert_eq!(
+        status(&mut gateway.admin(&admin).open_line().await, &twin).await,
+        None
+    );
     assert_eq!(status(&mut open, &twin).await, Some(200));
 
     let authorities = gateway.home.path("certs/client/ca.pem");

@@ -3,8 +3,8 @@
 use countersign::base::limits::HEADER_COUNT;
 
 use crate::support::frames::{
-    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frames, HEADERS, PREFACE, SETTINGS, block,
-    frame, request,
+    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frames, HEADERS, PREFACE, SETTINGS,
+    block, frame, request,
 };
 use crate::support::{Besieged, Protocol, TestGateway};
 
