@@ -36,10 +36,14 @@ struct Version {
     version: String,
 }
 
-/// The body of a request that needs none.
+/// The body of a reload; empty in most cases.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Nothing {}
+pub(super) struct ReloadOrder {
+    /// The charter that comes into force with it: SHA-256 in hexadecimal digits.
+    #[serde(default)]
+    accept_charter: Option<String>,
+}
 
 pub(super) async fn status(
     State(services): State<Arc<Services>>,
@@ -74,10 +78,10 @@ pub(super) async fn policies(
 pub(super) async fn reload(
     State(services): State<Arc<Services>>,
     Caller { admin }: Caller,
-    Order(Nothing {}): Order<Nothing>,
+    Order(order): Order<ReloadOrder>,
 ) -> Result<Json<ReloadReport>, Refused> {
     services.record(&admin.name, action::GATEWAY_RELOAD).await?;
-    match services.reload.reload().await {
+    match services.reload.reload(order.accept_charter).await {
         Ok(report) => Ok(Json(report)),
         Err(faults) => Err(Fault::new(Code::ConfigurationInvalid)
             .detail(format!("Nothing was changed. {}", faults.join(" · ")))

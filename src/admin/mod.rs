@@ -24,5 +24,5 @@ mod tests;
 
 pub use api::{Services, router};
 pub use audit::Readers;
-pub use needs::{AdminFacts, Authorize, InForce, Reload, ReloadReport, Running, action};
+pub use needs::{AdminFacts, Authorize, InForce, Reload, ReloadReport, Reloading, Running, action};
 pub use records::{Admin, Admins, CONFLICT, NewAdmin, add_to_batch};

@@ -80,8 +80,14 @@ pub struct ReloadReport {
     pub changed: Vec<String>,
 }
 
+/// A reload under way.
+pub type Reloading<'a> = Pin<Box<dyn Future<Output = Result<ReloadReport, Vec<String>>> + Send + 'a>>;
+
 /// Reads configuration, certificates and policies anew: all of it takes effect, or nothing.
 pub trait Reload: Send + Sync {
     /// What changed, or every reason why nothing did, each with file and line.
-    fn reload(&self) -> Pin<Box<dyn Future<Output = Result<ReloadReport, Vec<String>>> + Send + '_>>;
+    ///
+    /// Outside development a reload that changes the charter must name it: `accepted_charter` is its SHA-256 in hexadecimal
+    /// digits.
+    fn reload(&self, accepted_charter: Option<String>) -> Reloading<'_>;
 }

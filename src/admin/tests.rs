@@ -3,8 +3,6 @@
 mod audit;
 mod bans;
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -58,7 +56,7 @@ impl Running for Gateway {
 }
 
 impl Reload for Gateway {
-    fn reload(&self) -> Pin<Box<dyn Future<Output = Result<ReloadReport, Vec<String>>> + Send + '_>> {
+    fn reload(&self, _: Option<String>) -> Reloading<'_> {
         Box::pin(async { self.0.lock().unwrap().clone() })
     }
 }

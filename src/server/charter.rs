@@ -30,7 +30,7 @@ pub enum CharterError {
         accept: String,
     },
     /// What was accepted is not what the file says.
-    #[error("--accept-charter names another charter than that of the file, which is {is}; changed: {}", .changed.join(", "))]
+    #[error("another charter was accepted than that of the file, which is {is}; changed: {}", .changed.join(", "))]
     AnotherAccepted {
         /// As above.
         changed: Vec<String>,
@@ -39,8 +39,10 @@ pub enum CharterError {
     },
     /// A reload would change it.
     #[error(
-        "a reload cannot change the charter, which decides how strict the gate is; changed: {}. Put these keys back, or have \
-         two people read the changes, then restart once with --accept-charter {accept}", .changed.join(", ")
+        "a reload does not change the charter, which decides how strict the gate is, unless it is named; changed: {}. Put \
+         these keys back, or have two people read the changes, then ask for the reload with \
+         {{\"accept_charter\":\"{accept}\"}} on the admin API, or start once with --accept-charter {accept}",
+        .changed.join(", ")
     )]
     NotByReload {
         /// As above.
@@ -50,17 +52,17 @@ pub enum CharterError {
     },
 }
 
-/// What a start does about the charter of its file.
+/// What a start or a reload does about the charter of its file.
 #[derive(Debug)]
 pub(super) struct Admitted {
-    /// What is written beside the start's own event, where an operator accepted a change.
+    /// What is written beside the event of the start or the reload, where an operator accepted a change.
     accepted: Option<Event>,
     /// The lines, where the store does not have them already.
     text: Option<String>,
 }
 
 impl Admitted {
-    /// Writes down what is in force from this start on.
+    /// Writes down what is in force from now on.
     pub(super) fn record(self, batch: &mut Batch, now: Timestamp, entropy: &dyn Entropy) {
         if let Some(accepted) = &self.accepted {
             batch.record(now, entropy, accepted);
@@ -106,27 +108,44 @@ pub(super) async fn admit(
     })
 }
 
-/// What a reload writes down when the charter changes with it, which only a development store lets it.
+/// What a reload writes down when the charter changes with it: on a development store always, elsewhere when `accept` names
+/// the new one.
 ///
 /// # Errors
-/// [`CharterError::NotByReload`].
+/// [`CharterError::NotByReload`] and [`CharterError::AnotherAccepted`].
 pub(super) fn follow(
     old: &Charter,
     new: &Charter,
     development: bool,
-    batch: &mut Batch,
-) -> Result<(), CharterError> {
-    if old == new {
-        return Ok(());
-    }
-    if !development {
-        return Err(CharterError::NotByReload {
-            changed: changes(Some(old.as_str()), new),
-            accept: HEXLOWER.encode(&new.sha256()),
+    accept: Option<&str>,
+) -> Result<Admitted, CharterError> {
+    let is = HEXLOWER.encode(&new.sha256());
+    let changed = || changes(Some(old.as_str()), new);
+    if accept.is_some_and(|accept| !accept.eq_ignore_ascii_case(&is)) {
+        return Err(CharterError::AnotherAccepted {
+            changed: changed(),
+            is,
         });
     }
-    keep(batch, new.as_str().to_owned());
-    Ok(())
+    if old == new {
+        return Ok(Admitted {
+            accepted: None,
+            text: None,
+        });
+    }
+    if !development && accept.is_none() {
+        return Err(CharterError::NotByReload {
+            changed: changed(),
+            accept: is,
+        });
+    }
+    Ok(Admitted {
+        accepted: (!development).then(|| Event::CharterAccepted {
+            from: Digest::new(&old.sha256()),
+            to: Digest::new(&new.sha256()),
+        }),
+        text: Some(new.as_str().to_owned()),
+    })
 }
 
 fn changes(last: Option<&str>, charter: &Charter) -> Vec<String> {

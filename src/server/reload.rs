@@ -1,19 +1,18 @@
 //! A changed configuration in force: read whole, checked whole, then swapped in for every request from now on.
 
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 
-use super::charter;
+use super::charter::{self, Admitted};
 use super::doors::{Doors, Setup};
 use super::error::StartError;
 use super::expiry::Expiry;
 use super::material::{Fingerprint, Material};
 use super::upstreams::clusters;
-use crate::admin::{Reload, ReloadReport};
+use crate::admin::{Reload, ReloadReport, Reloading};
 use crate::base::event::Digest;
 use crate::base::{Clock, Entropy, Event};
 use crate::config::{self, Config};
@@ -52,9 +51,18 @@ impl Reloader {
     /// # Errors
     /// [`StartError`]: everything that is wrong, with file and line; what was in force stays.
     pub async fn reload(&self) -> Result<ReloadReport, StartError> {
+        self.reload_accepting(None).await
+    }
+
+    /// The same for an operator who has read the charter of the configuration and names it, as for
+    /// [`super::Given::accepted_charter`].
+    ///
+    /// # Errors
+    /// As [`Self::reload`].
+    pub async fn reload_accepting(&self, charter: Option<&str>) -> Result<ReloadReport, StartError> {
         let mut files = self.files.lock().await;
         let outcome = match self.read() {
-            Ok(next) => self.put_in_force(next, &mut files).await,
+            Ok(next) => self.put_in_force(next, charter, &mut files).await,
             Err(error) => Err(error),
         };
         let label = if outcome.is_ok() { "done" } else { "refused" };
@@ -83,7 +91,7 @@ impl Reloader {
         if next.material.fingerprint() == *files && old.config().charter() == next.config.charter() {
             return Ok(None);
         }
-        let report = self.put_in_force(next, &mut files).await?;
+        let report = self.put_in_force(next, None, &mut files).await?;
         self.services.metrics.count(&names::RELOADS, ["done".into()]);
         tracing::info!(changed = ?report.changed, "certificate files have changed and are in force");
         Ok(Some(report))
@@ -107,11 +115,15 @@ impl Reloader {
         })
     }
 
-    async fn put_in_force(&self, next: Next, files: &mut Fingerprint) -> Result<ReloadReport, StartError> {
+    async fn put_in_force(
+        &self,
+        next: Next,
+        accepted: Option<&str>,
+        files: &mut Fingerprint,
+    ) -> Result<ReloadReport, StartError> {
         let old = self.gate.snapshot();
-        let mut batch = Batch::new();
         let (before, after) = (old.config().charter(), next.config.charter());
-        charter::follow(&before, &after, self.development, &mut batch)?;
+        let admitted = charter::follow(&before, &after, self.development, accepted)?;
         let differs = Differences::between(&old, &next, files);
         let doors = differs
             .doors
@@ -126,7 +138,7 @@ impl Reloader {
         let (config, policy) = (Arc::new(next.config), next.policy);
         let keys = self.services.keyring.current();
         let snapshot = Snapshot::new(Arc::clone(&config), Arc::clone(&policy), keys, upstreams)?;
-        self.record(batch, &config, &policy).await?;
+        self.record(admitted, &config, &policy).await?;
         // Nothing below can fail, so nothing can be half in force.
         if let Some(doors) = doors {
             self.doors.put_in_force(doors);
@@ -141,13 +153,15 @@ impl Reloader {
         })
     }
 
-    async fn record(&self, mut batch: Batch, config: &Config, policy: &Bundle) -> Result<(), StartError> {
+    async fn record(&self, charter: Admitted, config: &Config, policy: &Bundle) -> Result<(), StartError> {
         let event = Event::Reloaded {
             policy_version: policy.version().to_owned(),
             charter: Digest::new(&config.charter().sha256()),
         };
         let (clock, entropy): (&dyn Clock, &dyn Entropy) = (&*self.services.clock, &*self.services.entropy);
-        batch.record(clock.now(), entropy, &event);
+        let (mut batch, now) = (Batch::new(), clock.now());
+        charter.record(&mut batch, now, entropy);
+        batch.record(now, entropy, &event);
         Ok(self.services.db.commit(batch).await?)
     }
 }
@@ -193,9 +207,9 @@ impl Differences {
 }
 
 impl Reload for Reloader {
-    fn reload(&self) -> Pin<Box<dyn Future<Output = Result<ReloadReport, Vec<String>>> + Send + '_>> {
+    fn reload(&self, accepted_charter: Option<String>) -> Reloading<'_> {
         Box::pin(async move {
-            let outcome = Self::reload(self).await;
+            let outcome = self.reload_accepting(accepted_charter.as_deref()).await;
             outcome.map_err(|error| error.to_string().lines().map(str::to_owned).collect())
         })
     }

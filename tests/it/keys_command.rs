@@ -14,7 +14,8 @@ use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 use countersign::admin::{
-    self, AdminFacts, Admins, Authorize, InForce, NewAdmin, Reload, ReloadReport, Running, Services,
+    self, AdminFacts, Admins, Authorize, InForce, NewAdmin, Reload, ReloadReport, Reloading, Running,
+    Services,
 };
 use countersign::answer::Body;
 use countersign::base::{
@@ -53,7 +54,7 @@ impl Running for Open {
 }
 
 impl Reload for Open {
-    fn reload(&self) -> Pin<Box<dyn Future<Output = Result<ReloadReport, Vec<String>>> + Send + '_>> {
+    fn reload(&self, _: Option<String>) -> Reloading<'_> {
         Box::pin(async { Ok(ReloadReport::default()) })
     }
 }

@@ -54,6 +54,28 @@ async fn a_reload_cannot_change_the_charter() {
     assert_eq!(gateway.entries("reloaded").await.len(), 1);
 }
 
+/// Whoever may reload names the charter they have read; it is on record, and no connection ends for it.
+#[tokio::test]
+async fn a_reload_that_names_the_charter_puts_it_in_force() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    let was = configure(&gateway, &[]).await;
+    let is = configure(&gateway, &[LAXER]).await;
+    for other in [was.as_str(), "", &is[..63]] {
+        let error = gateway.reloader.reload_accepting(Some(other)).await.unwrap_err();
+        assert!(error.to_string().contains("another charter"), "{error}");
+    }
+    alice.get("/vault").expect_refusal("login-required").await;
+    let report = gateway.reloader.reload_accepting(Some(&is)).await.unwrap();
+    assert_eq!(report.changed, ["route", "charter"]);
+    alice.get("/vault").expect_answer().await;
+    assert_eq!(gateway.entries("charter-accepted").await.len(), 1);
+    // It is the one in force now: the same reload again, and a start, need nobody's word.
+    gateway.reloader.reload().await.unwrap();
+    let gateway = gateway.restart().await;
+    assert_eq!(gateway.entries("charter-accepted").await.len(), 1);
+}
+
 /// Each refusal names what was changed, and what to do.
 #[tokio::test]
 async fn a_start_with_another_charter_needs_its_operators_word() {

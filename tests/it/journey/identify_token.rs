@@ -22,7 +22,11 @@ const GUARDED: [(&str, &str); 5] = [
 async fn nothing_but_public_routes_answers_without_a_token() {
     let gateway = TestGateway::start().await;
     for (method, path) in GUARDED {
-        let bare = || Draft::new(&gateway, method, path).with_body("{}");
+        let bare = || match method {
+            // It has no content (HTTP-08).
+            "GET" => Draft::new(&gateway, method, path),
+            _ => Draft::new(&gateway, method, path).with_body("{}"),
+        };
         let answer = bare().expect_refusal("token-missing").await;
         assert!(
             !answer.header("www-authenticate").contains("error="),

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use countersign::admin::ReloadReport;
 use countersign::pki::Purpose;
+use data_encoding::HEXLOWER;
 use rcgen::{
     CertificateRevocationListParams, Issuer, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber,
     date_time_ymd,
@@ -113,7 +115,7 @@ async fn a_revocation_list_that_appears_and_changes_is_followed() {
         "client_ca = \"certs/client/ca.pem\"\nclient_crl = \"crl.pem\"",
     );
     gateway.home.configure(&gateway.backend, &[lists]);
-    let report = gateway.reloader.reload().await.unwrap();
+    let report = reload_with_its_charter(&gateway).await;
     assert_eq!(report.changed, ["tls", "charter"]);
     assert_eq!(status(&mut open, &twin).await, Some(200));
     assert_eq!(status(&mut of_other, &twin).await, Some(403));
@@ -134,6 +136,13 @@ async fn a_revocation_list_that_appears_and_changes_is_followed() {
     assert_eq!(status(&mut open, &twin).await, Some(403));
     let mut refused = gateway.mutual(Some(corp)).open_line().await;
     assert_eq!(status(&mut refused, &twin).await, None);
+}
+
+/// As an operator does who has read what changes.
+async fn reload_with_its_charter(gateway: &TestGateway) -> ReloadReport {
+    let config = countersign::config::load(&gateway.home.path("countersign.toml")).unwrap();
+    let charter = HEXLOWER.encode(&config.charter().sha256());
+    gateway.reloader.reload_accepting(Some(&charter)).await.unwrap()
 }
 
 /// MTLS-01: other authorities under the same path and under another; those of administrators alike.
@@ -163,7 +172,7 @@ async fn authorities_change_without_a_restart() {
     );
     gateway.home.configure(&gateway.backend, &[elsewhere]);
     assert_eq!(
-        gateway.reloader.reload().await.unwrap().changed,
+        reload_with_its_charter(&gateway).await.changed,
         ["tls", "charter"]
     );
     let refused = of_admin
@@ -179,8 +188,14 @@ async fn authorities_change_without_a_restart() {
 
     let authorities = gateway.home.path("certs/client/ca.pem");
     std::fs::copy(gateway.home.path("certs/backend/ca.pem"), &authorities).unwrap();
-    let report = gateway.reloader.reload_files().await.unwrap().unwrap();
-    assert_eq!(report.changed, ["tls", "charter"]);
+    // Whom to believe is of the charter: outside development a file alone does not change it.
+    let error = gateway.reloader.reload_files().await.unwrap_err();
+    assert!(error.to_string().contains("tls.client_ca"), "{error}");
+    assert_eq!(status(&mut open, &twin).await, Some(200));
+    assert_eq!(
+        reload_with_its_charter(&gateway).await.changed,
+        ["tls", "charter"]
+    );
     assert_eq!(status(&mut open, &twin).await, Some(403));
 }
 
