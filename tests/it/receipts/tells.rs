@@ -156,6 +156,12 @@ async fn an_unknown_outcome_gets_its_receipt_when_it_is_settled() {
     let alice = gateway.alice().await;
     for (key, word, status) in [("found", 201, Some(201)), ("gone", 404, None)] {
         gateway.backend.next(Deed::Cut);
+        // The word that two probes hear, there before the first of them may ask.
+        for _ in 0..2 {
+            gateway
+                .backend
+                .next(Deed::respond(word, "content-type: application/json\r\n", "{}"));
+        }
         let lost = alice.pay_under(key, PAYMENT).send().await;
         lost.assert_problem("outcome-unknown");
         let target = link(&lost);
@@ -165,11 +171,6 @@ async fn an_unknown_outcome_gets_its_receipt_when_it_is_settled() {
             (202, "1"),
             "{waiting:?}"
         );
-        for _ in 0..2 {
-            gateway
-                .backend
-                .next(Deed::respond(word, "content-type: application/json\r\n", "{}"));
-        }
         let receipt = receipt(&alice, &target).await;
         let verified = verify(&receipt, &trust(&gateway).await).unwrap();
         assert_eq!(verified.status, status, "{key}");
