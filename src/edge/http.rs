@@ -26,7 +26,7 @@ use crate::config::Network;
 
 /// hyper refuses a head by itself at twice our bounds, without a problem document; below that we do, with one.
 const HEAD_BYTES: usize = 2 * (HEADER_BYTES + URI_BYTES);
-/// Streams that the peer makes us reset in the whole life of a connection (H2-04): hyper's bound is for the whole life, so it
+/// Streams that the peer makes us reset in the whole life of a connection (H2-05): hyper's bound is for the whole life, so it
 /// stands where only a connection that is always wrong reaches it. The guard counts them by time, and comes first.
 const LOCAL_RESETS: usize = 1024;
 /// Streams the peer has reset before we accepted them, at one moment (H2-03). We accept as soon as hyper is polled.

@@ -15,6 +15,7 @@ use super::totp::{self, TotpSecret};
 use crate::base::{ClientId, CustomerId, DeviceId, Entropy, Event, Secret, Timestamp};
 use crate::privacy::{Vault, VaultError};
 use crate::store::{Batch, Db, StoreError};
+use crate::telemetry::{Metrics, names};
 
 /// How long to wait when too many passwords are being checked.
 const OVERLOADED_WAIT: Duration = Duration::from_secs(5);
@@ -94,6 +95,7 @@ pub struct Logins {
     passwords: Passwords,
     throttle: Throttle,
     entropy: std::sync::Arc<dyn Entropy>,
+    metrics: Metrics,
     /// Computed with where a customer has no secret, so that the time is the same.
     dummy_totp: TotpSecret,
 }
@@ -112,6 +114,7 @@ impl Logins {
         passwords: Passwords,
         throttle: Throttle,
         entropy: std::sync::Arc<dyn Entropy>,
+        metrics: Metrics,
     ) -> Self {
         let dummy_totp = TotpSecret::new(&entropy.bytes::<20>()).expect("20 bytes");
         Self {
@@ -121,6 +124,7 @@ impl Logins {
             passwords,
             throttle,
             entropy,
+            metrics,
             dummy_totp,
         }
     }
@@ -151,6 +155,18 @@ impl Logins {
     /// # Errors
     /// [`LoginError`]; the attempt then does not count.
     pub async fn judge(&self, presented: &Presented<'_>) -> Result<Outcome, LoginError> {
+        let outcome = self.judge_factors(presented).await;
+        let label = match &outcome {
+            Ok(Outcome::Proven(_)) => "proven",
+            Ok(Outcome::Refused) => "refused",
+            Ok(Outcome::Throttled { .. }) => "throttled",
+            Err(_) => "not-judged",
+        };
+        self.metrics.count(&names::LOGINS, [label.into()]);
+        outcome
+    }
+
+    async fn judge_factors(&self, presented: &Presented<'_>) -> Result<Outcome, LoginError> {
         let name = self.customers.index(presented.username);
         let credentials = credentials::find(&self.db, &self.vault, name, &presented.device_key).await?;
         let known = credentials.device.is_some();

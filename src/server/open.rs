@@ -166,6 +166,7 @@ fn authorization_server(
         passwords,
         throttle,
         Arc::clone(entropy),
+        services.metrics.clone(),
     );
     Ok(AuthorizationServer::new(oauth::server::Services {
         settings,

@@ -75,26 +75,36 @@ impl Reloader {
     }
 
     /// Puts what the files of certificates, trust and revocation hold now in force, under the configuration and the
-    /// policies that are in force. None when they hold what they held before.
+    /// policies that are in force. None when they hold what they held before. Whom to believe is of the charter: outside
+    /// development other authorities wait until they are accepted, and hold up nothing else.
     ///
     /// # Errors
-    /// [`StartError`]; what was in force stays.
+    /// [`StartError`]; what was in force stays, but for [`StartError::Charter`], when only the authorities do.
     pub async fn reload_files(&self) -> Result<Option<ReloadReport>, StartError> {
         let mut files = self.files.lock().await;
         let old = self.gate.snapshot();
-        let config = old.config().with_anchors_read_again()?;
+        let read = old.config().with_anchors_read_again()?;
+        let (was, is) = (old.config().charter(), read.charter());
+        let waiting = charter::follow(&was, &is, self.development, None).err();
+        let config = match waiting {
+            Some(_) => Config::clone(old.config()),
+            None => read,
+        };
         let next = Next {
             material: Material::read(&config)?,
             policy: Arc::clone(old.policy()),
             config,
         };
-        if next.material.fingerprint() == *files && old.config().charter() == next.config.charter() {
-            return Ok(None);
-        }
-        let report = self.put_in_force(next, None, &mut files).await?;
-        self.services.metrics.count(&names::RELOADS, ["done".into()]);
-        tracing::info!(changed = ?report.changed, "certificate files have changed and are in force");
-        Ok(Some(report))
+        let unchanged = next.material.fingerprint() == *files && was == next.config.charter();
+        let report = if unchanged {
+            None
+        } else {
+            let report = self.put_in_force(next, None, &mut files).await?;
+            self.services.metrics.count(&names::RELOADS, ["done".into()]);
+            tracing::info!(changed = ?report.changed, "certificate files have changed and are in force");
+            Some(report)
+        };
+        waiting.map_or(Ok(report), |error| Err(error.into()))
     }
 
     /// The configuration that is in force.

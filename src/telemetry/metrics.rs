@@ -55,7 +55,7 @@ table! {
     FRAMES_REFUSED Counter "countersign_http2_refused_total" ["reason"] "Refusals for the frames of HTTP/2: connections by the guard's word, streams and connections that the parser refused (`stream-`, `parser`).";
     REQUESTS Counter "countersign_requests_total" ["route", "access", "code", "status"] "Requests answered, by status class and code of refusal.";
     REQUEST_SECONDS Histogram "countersign_request_seconds" ["route", "access"] "Time from the head of a request to its answer.";
-    LOGINS Counter "countersign_logins_total" ["outcome"] "Login attempts.";
+    LOGINS Counter "countersign_logins_total" ["outcome"] "Judged logins: `proven`, `refused`, `throttled`; `not-judged` when hashing or the store had no room.";
     POLICY_DECISIONS Counter "countersign_policy_decisions_total" ["action", "decision"] "Decisions of the policies; `error` is an alarm.";
     STORE_COMMIT_SECONDS Histogram "countersign_store_commit_seconds" [] "Time of one commit of the store.";
     STORE_BATCHES Counter "countersign_store_batches_total" ["outcome"] "Batches written to the store.";
@@ -276,7 +276,7 @@ mod tests {
     #[test]
     fn two_gateways_in_one_process_do_not_mix() {
         let (one, other) = (Metrics::default(), Metrics::default());
-        one.count(&names::LOGINS, ["accepted".into()]);
+        one.count(&names::LOGINS, ["proven".into()]);
         assert!(!other.render().contains("countersign_logins_total{"));
     }
 }

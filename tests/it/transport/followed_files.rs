@@ -192,6 +192,11 @@ async fn authorities_change_without_a_restart() {
     let error = gateway.reloader.reload_files().await.unwrap_err();
     assert!(error.to_string().contains("tls.client_ca"), "{error}");
     assert_eq!(status(&mut open, &twin).await, Some(200));
+    // It holds up nothing else.
+    let renewed = renew_server_certificate(&gateway);
+    gateway.reloader.reload_files().await.unwrap_err();
+    assert_eq!(gateway.public().open_line().await.certificate(), renewed);
+    assert_eq!(status(&mut open, &twin).await, Some(200));
     assert_eq!(
         reload_with_its_charter(&gateway).await.changed,
         ["tls", "charter"]

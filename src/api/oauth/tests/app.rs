@@ -176,6 +176,7 @@ impl Gateway {
             passwords,
             throttle,
             entropy.clone(),
+            crate::telemetry::Metrics::default(),
         );
         let sessions = Sessions::open(db.clone(), as_clock.clone(), entropy.clone()).await;
         let sessions = Arc::new(sessions.unwrap());
