@@ -1,6 +1,7 @@
 //! What HTTP/2 asks of a request beyond what h2 checks (H2-02). A request that breaks it is malformed, and must not be
 //! passed on (RFC 9113, section 8.1.1).
 
+use countersign_framing::http1::check_translated;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Request, Version};
 
@@ -15,7 +16,14 @@ pub(super) fn are_well_formed<B>(request: &Request<B>) -> bool {
     let has_user = uri
         .authority()
         .is_some_and(|authority| authority.as_str().contains('@'));
-    is_secure && !has_user && !any_is_padded(request.headers()) && has_one_length(request.headers())
+    // A backend behind HTTP/1.1 may take `get` for GET, which has no content, and `trace` for TRACE.
+    let path = uri.path_and_query().map_or("", |path| path.as_str());
+    let translates = check_translated(request.method().as_str().as_bytes(), path.as_bytes()).is_ok();
+    is_secure
+        && !has_user
+        && translates
+        && !any_is_padded(request.headers())
+        && has_one_length(request.headers())
 }
 
 /// A value neither begins nor ends with white space (section 8.2.1): a backend behind HTTP/1 would not see it.
@@ -69,6 +77,27 @@ mod tests {
             .header("content-length", "5")
             .header("content-length", "5");
         assert!(!passes(twice));
+    }
+
+    /// H2-02, HTTP-09: what the guard of HTTP/1.1 refuses of a request line does not come by way of HTTP/2 either.
+    #[test]
+    fn methods_and_paths_are_held_to_the_rules_of_http_1() {
+        let asks = |method: &str, path: &str| {
+            let uri = format!("https://pay.example{path}");
+            passes(
+                Request::builder()
+                    .method(method)
+                    .uri(uri)
+                    .version(Version::HTTP_2),
+            )
+        };
+        assert!(asks("GET", "/public/a%20b?x=[1]") && asks("VERSION-CONTROL", "/"));
+        for method in ["get", "trace", "Post", "FOO!", "!", "A1"] {
+            assert!(!asks(method, "/"), "{method}");
+        }
+        for path in ["/\u{e9}", "/a{b}", "/a|b", "/a\\b", "/?a\\b"] {
+            assert!(!asks("GET", path), "{path}");
+        }
     }
 
     #[test]

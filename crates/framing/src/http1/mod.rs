@@ -19,3 +19,4 @@ mod start_line;
 pub use guard::{Asked, Guard, Verdict, Witness};
 pub use limits::Limits;
 pub use reason::{Kind, Reason};
+pub use start_line::check_translated;

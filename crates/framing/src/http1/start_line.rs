@@ -45,6 +45,15 @@ pub(super) fn request(line: &[u8], target_bytes: usize) -> Result<RequestLine<'_
     })
 }
 
+/// Whether method and path (with its query) of a request that came otherwise, over HTTP/2, may stand in a request line. What
+/// the guard refuses of one protocol must not come to a backend by way of the other (RFC 9113, section 8.2.1 and 10.3).
+///
+/// # Errors
+/// [`Reason::Method`] and [`Reason::Target`].
+pub fn check_translated(method: &[u8], path_and_query: &[u8]) -> Result<(), Reason> {
+    check_method(method).and_then(|()| check_path(path_and_query))
+}
+
 /// What is wrong with a request line that is longer than any good one.
 pub(super) fn too_long(line: &[u8]) -> Reason {
     let method = line.split(|byte| *byte == b' ').next().unwrap_or_default();
