@@ -9,6 +9,9 @@ use crate::base::Door;
 
 /// Connections at the admin door: a few people and tools, with browsers that open six each.
 const ADMIN_CONNECTIONS: usize = 256;
+/// Those of them that one source gets: ten browsers behind one address. Whoever reaches the door without a certificate holds
+/// a place for the time of a handshake; with a part only, they do not shut out all admins.
+const ADMIN_CONNECTIONS_PER_SOURCE: usize = 64;
 /// Bytes of bodies of admins' requests in memory, of which one source gets a quarter: bodies have
 /// [`crate::base::limits::ADMIN_BODY_BYTES`] at most.
 const ADMIN_BUFFERED_BYTES: u64 = 16 << 20;
@@ -33,8 +36,8 @@ impl Rooms {
         Self {
             public: public(),
             mutual: public(),
-            // One source may fill these: all admins may sit behind one address, and all monitoring on one machine.
-            admin: Places::new(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS),
+            admin: Places::new(ADMIN_CONNECTIONS, ADMIN_CONNECTIONS_PER_SOURCE),
+            // One source may fill these: all monitoring may run on one machine, which the gateway's own is.
             operations: Places::new(OPERATIONS_CONNECTIONS, OPERATIONS_CONNECTIONS),
             bodies: Budget::new(limits.buffered_bytes),
             admin_bodies: Budget::new(ADMIN_BUFFERED_BYTES),

@@ -111,7 +111,8 @@ async fn an_answer_that_is_taken_byte_by_byte_ends_the_connection() {
         }
     }
     assert!(taken < 8_000, "{taken}");
-    assert!(refused(&opened, "stalled"));
+    // By its deadline, or on a fast machine by so many updates of its window before.
+    assert!(refused(&opened, "stalled") || refused(&opened, "window-updates"));
 }
 
 /// H2-08
