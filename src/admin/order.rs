@@ -3,11 +3,10 @@
 use axum::extract::{FromRequest, Request};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use http_body_util::{BodyExt as _, Limited};
 use serde::de::DeserializeOwned;
 
 use super::guard::Refused;
-use crate::answer::Unread;
+use crate::answer::{Unread, read_whole};
 use crate::base::limits::ADMIN_BODY_BYTES;
 use crate::base::{Code, Fault};
 
@@ -19,11 +18,9 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Order<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refused> {
         let (parts, body) = request.into_parts();
-        let bytes = Limited::new(body, ADMIN_BODY_BYTES)
-            .collect()
+        let bytes = read_whole(body, ADMIN_BODY_BYTES)
             .await
-            .map_err(|error| unreadable(&*error))?
-            .to_bytes();
+            .map_err(|error| unreadable(&*error))?;
         if bytes.is_empty() {
             return Ok(Self(parse(b"{}")?));
         }

@@ -11,7 +11,7 @@ mod unread;
 pub use oauth::{OauthError, add_dpop_nonce, oauth_answer, oauth_error, oauth_refusal, published};
 pub use problem::problem;
 pub use security_headers::add_security_headers;
-pub use unread::{NoRoom, Unread};
+pub use unread::{NoRoom, Unread, read_whole};
 
 /// Among the extensions of an answer: the connection ends with it.
 #[derive(Clone, Copy, Debug)]

@@ -4,9 +4,10 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use http_body_util::LengthLimitError;
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
-use super::OauthError;
+use super::{Body, OauthError};
 use crate::base::{Code, Fault};
 
 /// How long a client waits that found no room for its body: others' bodies are done in about that time.
@@ -17,7 +18,30 @@ const WAIT: Duration = Duration::from_secs(1);
 #[error("there is no room for more bytes of request bodies")]
 pub struct NoRoom;
 
-/// Why a request's body could not be read whole. Its error is what [`http_body_util::Limited`] over [`super::Body`] ends with.
+/// The whole of a request's body, of at most `longest` bytes, in one piece of memory: a body that comes byte by byte takes
+/// no more of it than one that comes at once. Kept piece by piece, each byte would take some sixty.
+///
+/// # Errors
+/// [`Unread::of`] tells what they mean.
+pub async fn read_whole(body: Body, longest: usize) -> Result<Bytes, Box<dyn Error + Send + Sync>> {
+    let mut body = Limited::new(body, longest);
+    let mut first = Bytes::new();
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        // Trailers are no part of what was signed, and nobody reads them.
+        let Ok(piece) = frame?.into_data() else { continue };
+        if first.is_empty() && whole.is_empty() {
+            // Most bodies come in one piece, which is not copied.
+            first = piece;
+            continue;
+        }
+        whole.extend_from_slice(&std::mem::take(&mut first));
+        whole.extend_from_slice(&piece);
+    }
+    Ok(if whole.is_empty() { first } else { whole.freeze() })
+}
+
+/// Why a request's body could not be read whole. Its error is what [`read_whole`] ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unread {
     /// It is longer than it may be here.
@@ -74,9 +98,6 @@ mod tests {
     use std::pin::Pin;
     use std::task::{Context, Poll};
 
-    use http_body_util::{BodyExt as _, Limited};
-
-    use super::super::Body;
     use super::*;
 
     /// A body that fails with this error as a door's body would.
@@ -94,6 +115,42 @@ mod tests {
         }
     }
 
+    /// A body that comes in these pieces.
+    struct Pieces(std::vec::IntoIter<&'static str>);
+
+    impl http_body::Body for Pieces {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+            let piece = self.0.next();
+            Poll::Ready(piece.map(|piece| Ok(http_body::Frame::data(piece.into()))))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_is_the_same_in_whatever_pieces_it_comes() {
+        for (pieces, expected) in [
+            (vec![], Some("")),
+            (vec![""], Some("")),
+            (vec!["paid"], Some("paid")),
+            (vec!["", "p", "", "a", "id"], Some("paid")),
+            (vec!["p", "a", "i", "d", ""], Some("paid")),
+            (vec!["pai", "ds"], None),
+            (vec!["p", "a", "i", "d", "s"], None),
+        ] {
+            let body = Body::new(Pieces(pieces.clone().into_iter()));
+            match (read_whole(body, 4).await, expected) {
+                (Ok(whole), Some(expected)) => assert_eq!(whole, expected, "{pieces:?}"),
+                (Err(error), None) => assert_eq!(Unread::of(&*error), Unread::TooLarge),
+                (outcome, _) => panic!("{pieces:?}: {outcome:?}"),
+            }
+        }
+    }
+
     fn failing(error: impl Into<Box<dyn Error + Send + Sync>>) -> Body {
         Body::new(Failing(Some(error.into())))
     }
@@ -108,7 +165,7 @@ mod tests {
             (failing(cut), Unread::Cut),
             (Body::from("12345"), Unread::TooLarge),
         ] {
-            let error = Limited::new(body, 4).collect().await.unwrap_err();
+            let error = read_whole(body, 4).await.unwrap_err();
             assert_eq!(Unread::of(&*error), expected);
         }
         let fault = Unread::NoRoom.fault();

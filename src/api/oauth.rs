@@ -9,11 +9,12 @@ use axum::extract::{Request as HttpRequest, State};
 use axum::routing::{get, post};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response, StatusCode};
-use http_body_util::{BodyExt as _, Limited};
 use serde_json::Value;
 
 use super::published_keys;
-use crate::answer::{Body, OauthError, Unread, add_dpop_nonce, oauth_answer, oauth_error, published};
+use crate::answer::{
+    Body, OauthError, Unread, add_dpop_nonce, oauth_answer, oauth_error, published, read_whole,
+};
 use crate::base::{Connection, limits};
 use crate::keys::Purpose;
 use crate::oauth::metadata::metadata;
@@ -177,10 +178,9 @@ impl Form {
             error.cause = Some("the request carries no facts of its connection".into());
             error
         })?;
-        let bytes = Limited::new(body, limits::OAUTH_FORM_BYTES).collect().await;
-        let bytes = bytes
-            .map_err(|error| Unread::of(&*error).oauth_error())?
-            .to_bytes();
+        let bytes = read_whole(body, limits::OAUTH_FORM_BYTES)
+            .await
+            .map_err(|error| Unread::of(&*error).oauth_error())?;
         let bytes = zeroize::Zeroizing::new(bytes.to_vec());
         let text = std::str::from_utf8(&bytes).unwrap_or("%");
         let parameters =

@@ -8,7 +8,6 @@ use countersign_signatures::{
 };
 use http::Method;
 use http::header::CONTENT_ENCODING;
-use http_body_util::{BodyExt as _, Limited};
 
 use super::evidence::{PaymentEvidence, find_key, payment_evidence};
 use super::exchange::Exchange;
@@ -17,7 +16,7 @@ use super::journey::Services;
 use super::limits::charge_caller;
 use super::nonce::use_once;
 use super::refusal::{Refused, malformed};
-use crate::answer::{Body, Unread};
+use crate::answer::{Body, Unread, read_whole};
 use crate::base::limits::{CLOCK_AHEAD, NONCE_CHARACTERS, PROOF_AGE};
 use crate::base::{Code, Fault};
 use crate::config::Idempotency;
@@ -125,10 +124,9 @@ async fn attestation(
 async fn read_body(exchange: &Exchange, body: Body) -> Result<Bytes, Fault> {
     let limit = exchange.route.as_ref().map_or(0, |route| route.route.body_limit);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) => Err(Unread::of(&*error).fault().cause(error)),
-    }
+    read_whole(body, limit)
+        .await
+        .map_err(|error| Unread::of(&*error).fault().cause(error))
 }
 
 async fn check_signature(
