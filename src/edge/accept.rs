@@ -284,7 +284,7 @@ impl Edge {
         let facts = facts(door, peer, stream.get_ref().1);
         let labels = [label(door).into(), facts.tls_version.into(), facts.group.into()];
         self.metrics.count(&names::HANDSHAKES, labels);
-        let exchanges = Exchanges::new(Arc::clone(self), facts, standing, serve, place.share());
+        let exchanges = Exchanges::new(Arc::clone(self), facts, standing, serve, place);
         let exchanges = Arc::new(exchanges);
         let finding = exchanges.finding();
         let activity = Activity::new();

@@ -16,7 +16,7 @@ use super::body::Timed;
 use super::buffered::{Budget, Reservation};
 use super::framing::{self, Finding};
 use super::head;
-use super::places::Share;
+use super::places::Place;
 use super::standing::Standing;
 use crate::answer::{self, Body, HangUp};
 use crate::base::{Connection, RequestId, Timestamp};
@@ -52,17 +52,18 @@ pub(super) struct Exchanges {
     /// resetting streams cannot start more work than streams may be open (H2-03).
     running: Arc<Semaphore>,
     budget: Arc<Budget>,
-    share: Arc<Share>,
+    /// Held by every request as well: whoever hangs up and comes back while their requests run is still there.
+    place: Arc<Place>,
 }
 
 impl Exchanges {
-    /// Of a connection whose source holds `share`.
+    /// Of a connection that holds `place`.
     pub(super) fn new(
         edge: Arc<Edge>,
         connection: Connection,
         standing: Option<Standing>,
         serve: Arc<dyn Serve>,
-        share: Arc<Share>,
+        place: Place,
     ) -> Self {
         let running = Arc::new(Semaphore::new(edge.limits.streams as usize));
         let budget = Arc::clone(edge.budget(connection.door));
@@ -74,7 +75,7 @@ impl Exchanges {
             finding: Arc::default(),
             running,
             budget,
-            share,
+            place: Arc::new(place),
         }
     }
 
@@ -101,7 +102,7 @@ impl Exchanges {
         }
         let (longest, version) = (self.edge.limits.body, request.version());
         // Only a request with a body pays for one, and holds what it paid for until it is answered.
-        let room = (!request.body().is_end_stream()).then(|| self.budget.reserve(&self.share));
+        let room = (!request.body().is_end_stream()).then(|| self.budget.reserve(&self.place.share()));
         let paid = room.clone();
         let request = request.map(|body| match room {
             Some(room) => Body::new(Timed::new(body, longest).within(room)),
@@ -171,9 +172,10 @@ impl Exchanges {
     async fn serve(&self, request: Request<Body>, paid: Option<Arc<Reservation>>) -> Option<Response<Body>> {
         let permit = Arc::clone(&self.running).acquire_owned().await.ok()?;
         let (serve, connection) = (Arc::clone(&self.serve), Arc::clone(&self.connection));
+        let place = Arc::clone(&self.place);
         let task = self.edge.drain.spawn_request(async move {
             let response = serve.serve(connection, request).await;
-            drop((permit, paid));
+            drop((permit, paid, place));
             response
         });
         task.await.ok().flatten()

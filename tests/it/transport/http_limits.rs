@@ -264,6 +264,51 @@ async fn a_source_that_has_its_share_of_connections_gets_no_more() {
     }
 }
 
+/// Coming back while the requests before still run gives nobody a second share of work or of memory.
+#[tokio::test]
+async fn who_hangs_up_keeps_their_place_until_their_request_is_done() {
+    let limits = Limits {
+        connections_per_source: 1,
+        ..Limits::default()
+    };
+    let mut opened = open(Door::Public, &ClientAuthentication::None, limits);
+    let client = Client::new(&opened.authority, None, &["h2"]);
+    let mut conversation = client.open(opened.address).await.unwrap();
+    let asking = tokio::spawn(async move { conversation.get("/hold").await });
+    assert_eq!(opened.begun.recv().await.unwrap(), "/hold");
+    asking.abort();
+    assert!(asking.await.unwrap_err().is_cancelled());
+    let gone = r#"countersign_connections{door="public"} 0"#;
+    while !opened.metrics.render().contains(gone) {
+        tokio::task::yield_now().await;
+    }
+    assert!(client.open(opened.address).await.is_err());
+    opened.behind.release.notify_one();
+    assert_eq!(opened.ended.recv().await.unwrap(), "/hold");
+    while client.open(opened.address).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Who reaches the admin door and has no certificate cannot shut out all admins by holding its places.
+#[tokio::test]
+async fn one_source_does_not_fill_the_admin_door() {
+    let opened = open(Door::Admin, &ClientAuthentication::None, Limits::default());
+    let mut held = Vec::new();
+    for _ in 0..64 {
+        held.push(TcpStream::connect(opened.address).await.unwrap());
+    }
+    let mut refused = TcpStream::connect(opened.address).await.unwrap();
+    assert_eq!(refused.read_to_end(&mut Vec::new()).await.unwrap_or(0), 0);
+    let line = r#"countersign_connections_refused_total{door="admin",reason="source-full"} 1"#;
+    assert!(opened.metrics.render().contains(line));
+    // Another source: the IPv6 address of the same machine.
+    if let Some(other) = opened.addresses.get(1) {
+        let client = Client::new(&opened.authority, None, &["h2"]);
+        client.open(*other).await.unwrap().get("/").await.unwrap();
+    }
+}
+
 /// One source cannot fill the memory that is kept for bodies, and what it filled is free again when it has gone.
 #[tokio::test]
 async fn bodies_in_memory_have_a_budget_of_which_one_source_gets_a_part() {
