@@ -52,6 +52,11 @@ impl Budget {
 }
 
 impl Reservation {
+    /// Whether no byte of the body has been read.
+    pub(super) fn is_unused(&self) -> bool {
+        self.used.load(Ordering::Relaxed) == 0
+    }
+
     /// Room for `bytes` more.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use countersign_framing::http1::Reason;
-use http::header::{CONNECTION, HeaderName, SERVER};
+use http::header::{CONNECTION, EXPECT, HeaderName, SERVER};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Semaphore;
@@ -104,6 +104,7 @@ impl Exchanges {
         // Only a request with a body pays for one, and holds what it paid for until it is answered.
         let room = (!request.body().is_end_stream()).then(|| self.budget.reserve(&self.place.share()));
         let paid = room.clone();
+        let expecting = room.clone().filter(|_| request.headers().contains_key(EXPECT));
         let request = request.map(|body| match room {
             Some(room) => Body::new(Timed::new(body, longest).within(room)),
             None => Body::empty(),
@@ -121,7 +122,10 @@ impl Exchanges {
             self.tell(reason);
         }
         let hangs_up = version != Version::HTTP_2 && response.extensions().get::<HangUp>().is_some();
-        if hangs_up || broken.is_some() {
+        // A client that was never told to go on may send its body or leave it out: what comes next could be either (RFC 9110,
+        // section 10.1.1).
+        let uncertain = version != Version::HTTP_2 && expecting.is_some_and(|room| room.is_unused());
+        if hangs_up || uncertain || broken.is_some() {
             head::close(&mut response);
         }
         response

@@ -196,6 +196,27 @@ async fn content_behind_an_expectation() {
     }
 }
 
+/// A request is refused before its client was told to go on: what follows may be its content, or, for a client that left
+/// the content out, the next request. A proxy in front that takes it one way while the gateway takes it the other would send
+/// one caller's request as another's content, so nothing is read from there on (HTTP-09).
+#[tokio::test]
+async fn nothing_is_read_behind_content_that_was_not_asked_for() {
+    let gateway = TestGateway::start().await;
+    let (host, hidden) = (gateway.authority(), hidden(&gateway));
+    let length = hidden.len();
+    let bytes = format!(
+        "POST /payments HTTP/1.1\r\nhost: {host}\r\nexpect: 100-continue\r\ncontent-length: {length}\r\n\r\n\
+         {hidden}{hidden}"
+    );
+    let replies = converse(&gateway, bytes.as_bytes()).await;
+    let [reply] = replies.as_slice() else {
+        panic!("{replies:?}");
+    };
+    assert!((400..500).contains(&reply.status), "{reply:?}");
+    assert_eq!(reply.headers["connection"], "close");
+    assert_eq!(gateway.backend.count(), 0);
+}
+
 /// Another host in the target, on a connection where the first request was good (HTTP-04).
 #[tokio::test]
 async fn another_host_behind_a_good_request() {
