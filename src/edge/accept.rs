@@ -41,7 +41,8 @@ pub struct Edge {
     /// Refusals that no gate sees.
     pub(super) refusals: Arc<dyn CountRefusals>,
     rooms: Rooms,
-    pub(super) turns: Turns,
+    turns: Turns,
+    admin_turns: Turns,
 }
 
 impl std::fmt::Debug for Edge {
@@ -98,6 +99,7 @@ impl Edge {
         Arc::new(Self {
             rooms: Rooms::new(&limits),
             turns: Turns::new(),
+            admin_turns: Turns::of_admins(),
             limits,
             drain,
             clock,
@@ -264,6 +266,14 @@ impl Edge {
         match treatment {
             Treatment::Operations(_) => &self.rooms.operations,
             Treatment::Gate { door, .. } => self.rooms.places(*door),
+        }
+    }
+
+    /// Where handshakes at a door wait for their turn.
+    pub(super) const fn turns(&self, door: Door) -> &Turns {
+        match door {
+            Door::Public | Door::MutualTls => &self.turns,
+            Door::Admin => &self.admin_turns,
         }
     }
 

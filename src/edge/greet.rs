@@ -111,7 +111,7 @@ impl Edge {
         tls: Arc<ServerConfig>,
         deadline: Instant,
     ) -> Option<TlsStream<TcpStream>> {
-        let handshake = shake_hands(stream, tls, &self.turns);
+        let handshake = shake_hands(stream, tls, self.turns(door));
         let (failure, text) = match tokio::time::timeout_at(deadline, handshake).await {
             Ok(Ok(stream)) => return Some(stream),
             Ok(Err(error)) => (Failure::of(&error), error.to_string()),

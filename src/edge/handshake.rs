@@ -26,7 +26,12 @@ const COMPUTING_PER_CORE: usize = 2;
 pub(super) struct Turns(Semaphore);
 
 impl Turns {
-    /// For this machine.
+    /// For the admin door: one at a time, so that who storms it takes little of what customers need, and the other way round.
+    pub(super) fn of_admins() -> Self {
+        Self(Semaphore::new(1))
+    }
+
+    /// For customers, on this machine.
     pub(super) fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self(Semaphore::new(cores * COMPUTING_PER_CORE))
