@@ -1,5 +1,6 @@
 //! Step 9, its first half: the receipt of the payment of step 4, verified by somebody who has nothing but the file and a key.
 
+use std::path::Path;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -7,7 +8,7 @@ use serde_json::Value;
 
 use super::super::screen::Scene;
 use super::payment::short;
-use super::program;
+use super::program::{self, Ended};
 use super::scene::Play;
 use super::stage::Stage;
 use crate::cli::console::CliError;
@@ -59,14 +60,7 @@ async fn verified(stage: &Stage<'_>, vkey: &str, receipt: &Value) -> Result<Scen
         "the log signed a tree, the tree holds the entry, the entry vouches for every part of the receipt",
     );
     let file = stage.layout.folder.write_secret(FILE, &receipt.to_string())?;
-    let ended = program::run(&[
-        "receipt".as_ref(),
-        "verify".as_ref(),
-        file.as_os_str(),
-        "--key".as_ref(),
-        vkey.as_ref(),
-    ])
-    .await?;
+    let ended = verify(&file, vkey).await?;
     let answer = if ended.well { "holds" } else { "does not hold" };
     let detail = format!(
         "entry {} of {}, status {}",
@@ -85,6 +79,18 @@ async fn verified(stage: &Stage<'_>, vkey: &str, receipt: &Value) -> Result<Scen
         .end())
 }
 
+/// What `receipt verify` says of a file, as anyone would call it.
+async fn verify(file: &Path, vkey: &str) -> Result<Ended, CliError> {
+    program::run(&[
+        "receipt".as_ref(),
+        "verify".as_ref(),
+        file.as_os_str(),
+        "--key".as_ref(),
+        vkey.as_ref(),
+    ])
+    .await
+}
+
 async fn forged(stage: &Stage<'_>, vkey: &str, mut receipt: Value) -> Result<Scene, CliError> {
     let play = Play::begin(
         "the same receipt over one cent more",
@@ -94,14 +100,7 @@ async fn forged(stage: &Stage<'_>, vkey: &str, mut receipt: Value) -> Result<Sce
         *amount = "12.51".into();
     }
     let file = stage.layout.folder.write_secret(FORGED, &receipt.to_string())?;
-    let ended = program::run(&[
-        "receipt".as_ref(),
-        "verify".as_ref(),
-        file.as_os_str(),
-        "--key".as_ref(),
-        vkey.as_ref(),
-    ])
-    .await?;
+    let ended = verify(&file, vkey).await?;
     Ok(play
         .answered(
             "changed-member",

@@ -22,6 +22,14 @@ fn ask(stream: u32, authority: &str) -> Vec<u8> {
     )
 }
 
+/// The connection has ended for `reason`, and no more requests than may run at once came to the backend.
+async fn ended_by(mut frames: Frames, gateway: &TestGateway, reason: &str) {
+    assert!(frames.ending().await.is_none_or(|code| code == ENHANCE_YOUR_CALM));
+    refused(gateway, reason, 1).await;
+    let came = gateway.backend.count();
+    assert!(came <= STREAMS as usize, "{came}");
+}
+
 /// Waits until the gateway has counted `count` refusals with this reason.
 async fn refused(gateway: &TestGateway, reason: &str, count: u32) {
     let line = format!("countersign_http2_refused_total{{reason=\"{reason}\"}} {count}\n");
@@ -52,13 +60,7 @@ async fn a_rapid_reset_starts_no_more_work_than_streams_may_be_open() {
         .concat()
     };
     frames.flood(5_000, flood).await;
-    assert!(frames.ending().await.is_none_or(|code| code == ENHANCE_YOUR_CALM));
-    refused(&gateway, "parser-flood", 1).await;
-    assert!(
-        gateway.backend.count() <= STREAMS as usize,
-        "{}",
-        gateway.backend.count()
-    );
+    ended_by(frames, &gateway, "parser-flood").await;
 }
 
 /// H2-05: what makes the gateway reset a stream, one way after the other.
@@ -130,13 +132,7 @@ async fn making_the_gateway_reset_streams_is_counted() {
             break;
         }
     }
-    assert!(frames.ending().await.is_none_or(|code| code == ENHANCE_YOUR_CALM));
-    refused(&gateway, "own-resets", 1).await;
-    assert!(
-        gateway.backend.count() <= STREAMS as usize,
-        "{}",
-        gateway.backend.count()
-    );
+    ended_by(frames, &gateway, "own-resets").await;
 }
 
 /// H2-08: streams over the limit are refused one by one, and those within it go on.
