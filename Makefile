@@ -1,6 +1,6 @@
 # The index of commands. Each is a line here or a script beside it.
 
-.PHONY: demo test bench crash fuzz lint docs
+.PHONY: demo test bench soak crash fuzz lint docs
 
 # The story on your screen; afterwards the gateway keeps serving. `cargo run -- demo --once` ends after the story.
 demo:
@@ -10,11 +10,17 @@ demo:
 test:
 	scripts/test.sh
 
-# Measurements of a release build; tables and plots go into docs/performance.md. About ten minutes, on a machine that has
-# nothing else to do. `make bench BENCH=tree` for one of them: payments, tree, restart, compare. Says what it will install.
+# Measurements of a release build; tables and plots go into docs/performance.md. About forty minutes, on a machine that has
+# nothing else to do. `make bench BENCH=tree` for one of them: payments, tree, restart, compare, growth. Says what it
+# will install. `make bench BENCH="compare --only 4"` prints one line of the comparison and writes nothing.
 BENCH ?=
 bench:
 	scripts/bench.sh $(BENCH)
+
+# Twenty minutes at half load: whether memory, descriptors and latencies stay where they were. `make soak SOAK_MINUTES=2`.
+SOAK_MINUTES ?= 20
+soak:
+	scripts/bench.sh soak --minutes $(SOAK_MINUTES)
 
 # Gateway and bank are killed 200 times under 10,000 payments; about ten minutes. A small run is part of `make test`.
 crash:

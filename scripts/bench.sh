@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds a release and measures: `scripts/bench.sh` everything, `scripts/bench.sh tree` one part (payments, tree, restart,
-# compare). For `compare` it says first what it will install, and installs nothing that is there already.
+# Builds a release and measures: `scripts/bench.sh` everything but the soak, `scripts/bench.sh tree` one part (payments, tree,
+# restart, compare, idle, growth, soak). For `compare` and `idle` it says first what it will install, and installs nothing that is there already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -38,7 +38,7 @@ install_peers() {
     fi
 }
 
-if [[ $# == 0 || " $* " == *" compare "* ]]; then
+if [[ $# == 0 || " $* " == *" compare "* || " $* " == *" idle "* ]]; then
     install_peers
 fi
 cargo build --release --locked -p countersign -p countersign-bench

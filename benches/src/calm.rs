@@ -2,15 +2,25 @@
 
 use crate::Outcome;
 use crate::compare::peer_plan;
-use crate::document::table;
+use crate::contests::at_most;
+use crate::document::{progress, table};
+use crate::goals::{Goal, Verdict};
 use crate::histogram::Histogram;
 use crate::load::{Pace, run};
 use crate::peers::{Peer, Peers};
 use crate::process::Process;
-use crate::request::{Kind, Maker};
+use crate::request::{Kind, Maker, Turn};
 use crate::stage::{Effort, Stage};
 use crate::statistics::{Ratio, median};
-use crate::wire::{Connection, Wire};
+use crate::wire::{Connection, Protocol, Wire};
+
+/// The line about latency.
+pub const LATENCY: &str = "7";
+/// The line about memory.
+pub const IDLE_MEMORY: &str = "8";
+const P50: Goal = at_most("HAProxy", 1.0, 0.85);
+const P99: Goal = at_most("HAProxy", 1.25, 0.8);
+const MEMORY: Goal = at_most("nginx", 1.4, 1.0);
 
 /// Connections at half load.
 const CONNECTIONS: usize = 16;
@@ -32,7 +42,11 @@ struct Latencies {
 ///
 /// # Errors
 /// A request failed.
-pub async fn at_half_load(stage: &mut Stage, peers: &Peers, effort: Effort) -> Outcome<String> {
+pub async fn at_half_load(
+    stage: &mut Stage,
+    peers: &Peers,
+    effort: Effort,
+) -> Outcome<(String, Vec<Verdict>)> {
     let mut rates = Vec::new();
     for _ in 0..effort.rounds {
         let full = stage
@@ -42,7 +56,8 @@ pub async fn at_half_load(stage: &mut Stage, peers: &Peers, effort: Effort) -> O
     }
     let rate = median(&rates) / 2.0;
     let (mut ours, mut theirs) = (Latencies::default(), Latencies::default());
-    for _ in 0..effort.rounds {
+    for round in 1..=effort.rounds {
+        progress(&format!("{LATENCY}: round {round} of {}", effort.rounds));
         let mine = stage
             .load(Kind::Signed, CONNECTIONS, Pace::Rate(rate), effort.span)
             .await?;
@@ -69,32 +84,64 @@ pub async fn at_half_load(stage: &mut Stage, peers: &Peers, effort: Effort) -> O
     };
     let heads = ["", "p50, ms", "our p50 by its", "p99, ms", "our p99 by its"];
     let rows = [row("Countersign", &ours, false), row("HAProxy", &theirs, true)];
-    Ok(format!(
-        "### Latency at half of our saturation: {rate:.0} requests a second, `signed` against an ES256 token alone\n\n{}",
+    let section = format!(
+        "### Line 7: latency at half of our saturation: {rate:.0} requests a second, `signed` against an ES256 token alone\n\n{}",
         table(&heads, &rows)
-    ))
+    );
+    let of = |what, of, goal, ratio| Verdict::new(LATENCY, what, of, goal, ratio);
+    let verdicts = vec![
+        of(
+            "p50 at half of our saturation",
+            "p50, ours by its",
+            P50,
+            &theirs.p50,
+        ),
+        of(
+            "p99 at half of our saturation",
+            "p99, ours by its",
+            P99,
+            &theirs.p99,
+        ),
+    ];
+    Ok((section, verdicts))
 }
 
 /// What a TLS connection costs that has had one answer and waits.
 ///
 /// # Errors
 /// A connection does not come about.
-pub async fn idle_connections(stage: &Stage, peers: &Peers) -> Outcome<String> {
+pub async fn idle_connections(stage: &Stage, peers: &Peers) -> Outcome<(String, Vec<Verdict>)> {
+    progress(&format!("{IDLE_MEMORY}: {IDLE} connections to each"));
+    let ours = cost_of_idling(stage, stage.home.ports.public, stage.gateway()).await?;
     let mut rows = vec![vec![
         "Countersign".to_owned(),
-        format!(
-            "{:.1}",
-            cost_of_idling(stage, stage.home.ports.public, stage.gateway()).await?
-        ),
+        format!("{ours:.1}"),
+        String::new(),
     ]];
+    let mut verdicts = Vec::new();
     for Peer { name, port, process } in [&peers.nginx, &peers.haproxy, &peers.envoy] {
         let cost = cost_of_idling(stage, *port, process).await?;
-        rows.push(vec![(*name).to_owned(), format!("{cost:.1}")]);
+        let ratio = ours / cost.max(f64::MIN_POSITIVE);
+        rows.push(vec![
+            (*name).to_owned(),
+            format!("{cost:.1}"),
+            format!("{ratio:.2}"),
+        ]);
+        if MEMORY.against == *name {
+            verdicts.push(Verdict {
+                line: IDLE_MEMORY,
+                what: format!("memory of an idle TLS connection, {IDLE} of them"),
+                of: "memory, ours by its",
+                goal: MEMORY,
+                told: Ok((ratio, ratio, ratio)),
+            });
+        }
     }
-    Ok(format!(
-        "### Memory of an idle TLS connection, {IDLE} of them\n\n{}",
-        table(&["", "KiB each"], &rows)
-    ))
+    let section = format!(
+        "### Line 8: memory of an idle TLS connection, {IDLE} of them\n\n{}",
+        table(&["", "KiB each", "ours by its"], &rows)
+    );
+    Ok((section, verdicts))
 }
 
 /// In KiB of resident memory.
@@ -115,7 +162,13 @@ async fn cost_of_idling(stage: &Stage, port: u16, process: &Process) -> Outcome<
 
 async fn asked_once(wire: Wire, authority: String) -> Outcome<Connection> {
     let mut connection = wire.connect().await?;
-    let request = Maker::new(Kind::PublicGet, &authority, None).next()?;
+    let request = Maker::new(
+        Kind::PublicGet,
+        &authority,
+        Protocol::Http1,
+        (Vec::new(), Turn::Again),
+    )
+    .make()?;
     let (status, _) = connection.send(request).await?;
     match status.is_success() {
         true => Ok(connection),

@@ -108,6 +108,13 @@ pub fn print(text: &str) -> Outcome<()> {
     Ok(())
 }
 
+/// Says on the error stream how far a measurement is.
+pub fn progress(text: &str) {
+    use std::io::Write as _;
+    // Whoever does not listen misses nothing.
+    let _ = writeln!(std::io::stderr(), "… {text}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

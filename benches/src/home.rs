@@ -1,6 +1,5 @@
 //! A gateway's folder, made by the gateway's own command line: authority and certificates, configuration, customers.
 
-use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,6 +7,8 @@ use std::process::Command;
 use countersign::base::{Entropy, SystemEntropy};
 
 use crate::Outcome;
+use crate::configuration::{Shape, configuration, policies, seed};
+use crate::wire::Certificate;
 
 /// Where the gateway, its doors and its backend are.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,10 @@ pub const TRUSTED_PAYEE: &str = "BE68539007547034";
 pub const CLIENT: &str = "bench";
 /// What it asks for.
 pub const SCOPE: &str = "offline_access accounts messages payments";
+/// The app of somebody else, whose tokens are bound to its certificate.
+pub const BOUND_CLIENT: &str = "bench-bound";
+/// The host in its certificate.
+pub const BOUND_HOST: &str = "app.localhost";
 
 /// The folder, which goes away with this value.
 pub struct Home {
@@ -54,11 +59,11 @@ pub struct Home {
 }
 
 impl Home {
-    /// Makes one below `within`, with so many customers.
+    /// Makes one below `within`, with so many customers who can log in, of a shape.
     ///
     /// # Errors
     /// What the gateway's command line says.
-    pub fn make(program: &Path, within: &Path, customers: usize) -> Outcome<Self> {
+    pub fn make(program: &Path, within: &Path, customers: usize, shape: &Shape) -> Outcome<Self> {
         std::fs::create_dir_all(within)?;
         let home = Self {
             folder: tempfile::Builder::new().prefix("home-").tempdir_in(within)?,
@@ -72,13 +77,15 @@ impl Home {
             ("server", "localhost", &["login.localhost", "127.0.0.1"][..]),
             ("backend", "origin", &["localhost", "127.0.0.1"]),
             ("backend", "gateway", &[]),
+            ("client", BOUND_CLIENT, &[BOUND_HOST]),
         ] {
             let mut arguments = vec!["certs", "issue", purpose, name];
             hosts.iter().for_each(|host| arguments.extend(["--san", host]));
             home.run(&arguments)?;
         }
-        std::fs::write(home.path("countersign.toml"), home.configuration())?;
-        std::fs::write(home.path("seed.toml"), home.seed())?;
+        std::fs::write(home.path("countersign.toml"), configuration(home.ports, shape))?;
+        std::fs::write(home.path("policies/50-operator.cedar"), policies(shape))?;
+        std::fs::write(home.path("seed.toml"), seed(&home.customers))?;
         home.run(&["seed", "seed.toml"])?;
         Ok(home)
     }
@@ -101,6 +108,21 @@ impl Home {
         format!("localhost:{}", self.ports.public)
     }
 
+    /// Host and port of its twin for clients with certificates.
+    #[must_use]
+    pub fn mutual_authority(&self) -> String {
+        format!("localhost:{}", self.ports.mutual)
+    }
+
+    /// The certificate of [`BOUND_CLIENT`].
+    #[must_use]
+    pub fn certificate(&self) -> Certificate {
+        Certificate {
+            chain: self.path(&format!("certs/client/{BOUND_CLIENT}.pem")),
+            key: self.path(&format!("certs/client/{BOUND_CLIENT}.key.pem")),
+        }
+    }
+
     /// Runs a command of the gateway in this folder.
     ///
     /// # Errors
@@ -116,137 +138,7 @@ impl Home {
             false => Err(format!("{arguments:?}: {}", String::from_utf8_lossy(&done.stderr)).into()),
         }
     }
-
-    /// Everything that a gateway in earnest has is switched on: it logs, counts, records, and remembers nonces.
-    fn configuration(&self) -> String {
-        let Ports {
-            public,
-            mutual,
-            admin,
-            operations,
-            origin,
-        } = self.ports;
-        format!(
-            r#"[server]
-public_url = "https://localhost:{public}"
-listen = ["127.0.0.1:{public}"]
-mtls_listen = ["127.0.0.1:{mutual}"]
-admin_listen = ["127.0.0.1:{admin}"]
-ops_listen = ["127.0.0.1:{operations}"]
-
-[tls]
-client_ca = "certs/client/ca.pem"
-
-[[tls.certificate]]
-chain = "certs/server/localhost.pem"
-key = "file:certs/server/localhost.key.pem"
-
-[auth]
-host = "login.localhost:{public}"
-
-[store]
-url = "sqlite:countersign.sqlite"
-
-[keys]
-kek = "file:master.key"
-
-[policy]
-dir = "policies"
-
-[admin]
-client_ca = "certs/admin/ca.pem"
-
-# All limits are counted, and none is met: one address and a few customers are the whole load here.
-[defense]
-source_rate = "1000000/s burst 1000000"
-oauth_rate = "1000000/s burst 1000000"
-customer_rate = "1000000/s burst 1000000"
-client_rate = "1000000/s burst 1000000"
-connections_per_source = 20000
-buffered_bytes = "256MiB"
-queue_target = "10s"
-
-[log]
-anchor = "anchor"
-
-[identity]
-session_idle = "5m"
-
-[[upstream]]
-name = "bank"
-urls = ["https://localhost:{origin}"]
-ca = "certs/backend/ca.pem"
-client_certificate = "certs/backend/gateway.pem"
-client_key = "file:certs/backend/gateway.key.pem"
-trust_domain = "bank.internal"
-{ROUTES}"#
-        )
-    }
-
-    fn seed(&self) -> String {
-        let mut text = format!(
-            "[[client]]\nclient_id = \"{CLIENT}\"\nclient_name = \"Load\"\nprofile = \"first-party\"\n\
-             scope = \"{SCOPE}\"\ngrant_types = [\"authorization_code\", \"refresh_token\"]\n\
-             token_endpoint_auth_method = \"none\"\n"
-        );
-        for customer in &self.customers {
-            let Customer {
-                username,
-                password,
-                totp_secret,
-            } = customer;
-            // Writing to a string cannot fail.
-            let _ = write!(
-                text,
-                "\n[[customer]]\nusername = \"{username}\"\npassword = \"{password}\"\ntotp_secret = \"{totp_secret}\"\n\
-                 trusted_payees = [{{ payee = \"{TRUSTED_PAYEE}\" }}]\n"
-            );
-        }
-        text
-    }
 }
-
-const ROUTES: &str = r#"
-[[route]]
-name = "public"
-methods = ["GET", "POST"]
-path = "/public"
-upstream = "bank"
-access = "public"
-
-[[route]]
-name = "accounts"
-methods = ["GET"]
-path = "/accounts"
-upstream = "bank"
-access = "proof"
-scope = ["accounts"]
-
-[[route]]
-name = "messages"
-methods = ["POST"]
-path = "/messages"
-upstream = "bank"
-access = "signed"
-scope = ["messages"]
-idempotency = "off"
-
-[[route]]
-name = "payments"
-methods = ["POST"]
-path = "/payments"
-upstream = "bank"
-access = "signed"
-scope = ["payments"]
-
-[route.transaction]
-type = "payment"
-amount = "/amount"
-currency = "/currency"
-payee = "/payee"
-payee_name = "/payee_name"
-reference = "/reference"
-"#;
 
 fn invent(count: usize) -> Vec<Customer> {
     let entropy: &dyn Entropy = &SystemEntropy::default();

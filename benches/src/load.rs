@@ -1,23 +1,29 @@
 //! The load: connections that ask and wait, or that ask at a rate whatever becomes of the answers.
 //!
 //! At a rate, a latency is counted from the moment the request was due, not from when a busy connection got round to it; so
-//! a stall of the server shows in every request that was due meanwhile.
+//! a stall of the server shows in every request that was due meanwhile. What is due is made and signed before the load
+//! begins, so that the load's own work delays no answer it measures.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Barrier, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{Request, StatusCode};
+use http_body_util::Full;
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use crate::Outcome;
 use crate::callers::Caller;
 use crate::histogram::Histogram;
 use crate::process::processor_time;
-use crate::request::{Kind, Maker};
-use crate::wire::{Connection, Wire};
+use crate::request::{Kind, Maker, Turn};
+use crate::wire::{Connection, STREAMS, Wire};
+
+/// Requests that are due within this time of the beginning are made before it: a signature may be 60 seconds old.
+const AHEAD: Duration = Duration::from_secs(20);
 
 /// How requests follow each other.
 #[derive(Clone, Copy, Debug)]
@@ -37,9 +43,11 @@ pub struct Plan {
     pub authority: String,
     /// What to ask for.
     pub kind: Kind,
-    /// Who asks; connections take turns with them.
+    /// Who asks; each connection has its share of them.
     pub callers: Vec<Caller>,
-    /// Connections, each with one request at a time.
+    /// How the callers of a connection follow each other.
+    pub turn: Turn,
+    /// Requests at a time: over HTTP/1.1 each has a connection of its own, over HTTP/2 [`STREAMS`] share one.
     pub connections: usize,
     /// Threads, each with a runtime of its own and its share of the connections.
     pub threads: usize,
@@ -62,6 +70,8 @@ pub struct Report {
     pub answers: BTreeMap<String, u64>,
     /// Time on the processor that the watched process had for each, in microseconds.
     pub processor_micros: f64,
+    /// The share of one core's time that the watched process had, 0 to 1.
+    pub busy: f64,
 }
 
 impl Report {
@@ -87,7 +97,10 @@ type Dues = Option<mpsc::UnboundedReceiver<Instant>>;
 
 struct Shared {
     plan: Plan,
-    began: Instant,
+    /// When every connection was open and every request made that is made ahead.
+    began: OnceLock<Instant>,
+    /// Threads of the load, and the one that watches.
+    ready: Barrier,
     answered: AtomicU64,
     over: AtomicBool,
     seen: Mutex<(Histogram, BTreeMap<String, u64>)>,
@@ -102,13 +115,15 @@ pub async fn run(plan: Plan, watched: u32) -> Outcome<Report> {
     let threads = plan.threads.clamp(1, plan.connections);
     let shared = Arc::new(Shared {
         plan,
-        began: Instant::now(),
+        began: OnceLock::new(),
+        ready: Barrier::new(threads + 1),
         answered: AtomicU64::new(0),
         over: AtomicBool::new(false),
         seen: Mutex::default(),
     });
+    let (senders, dues) = channels(&shared.plan);
     let mut shares: Vec<Vec<(usize, Dues)>> = (0..threads).map(|_| Vec::new()).collect();
-    for (place, dues) in schedule(&shared)?.into_iter().enumerate() {
+    for (place, dues) in dues.into_iter().enumerate() {
         if let Some(share) = shares.get_mut(place % threads) {
             share.push((place, dues));
         }
@@ -118,6 +133,8 @@ pub async fn run(plan: Plan, watched: u32) -> Outcome<Report> {
         std::thread::Builder::new().spawn(move || work(&shared, share))
     });
     let workers = workers.collect::<Result<Vec<_>, _>>()?;
+    wait_for_all(&shared).await?;
+    keep_time(&shared, senders)?;
     tokio::time::sleep(warm_up).await;
     let moment = || {
         (
@@ -135,30 +152,61 @@ pub async fn run(plan: Plan, watched: u32) -> Outcome<Report> {
     }
     let (latencies, answers) = std::mem::take(&mut *seen(&shared));
     let answered = (after.1 - before.1) as f64;
+    let (elapsed, processor) = (
+        (after.0 - before.0).as_secs_f64(),
+        after.2.saturating_sub(before.2),
+    );
     Ok(Report {
-        rate: answered / (after.0 - before.0).as_secs_f64(),
-        processor_micros: (after.2.saturating_sub(before.2)).as_secs_f64() * 1e6 / answered.max(1.0),
+        rate: answered / elapsed,
+        processor_micros: processor.as_secs_f64() * 1e6 / answered.max(1.0),
+        busy: processor.as_secs_f64() / elapsed,
         latencies,
         answers,
     })
+}
+
+impl Shared {
+    fn began(&self) -> Instant {
+        *self.began.get_or_init(Instant::now)
+    }
+}
+
+/// Returns when every thread of the load is ready, and lets them begin.
+async fn wait_for_all(shared: &Arc<Shared>) -> Outcome<()> {
+    let shared = Arc::clone(shared);
+    tokio::task::spawn_blocking(move || {
+        shared.ready.wait();
+        shared.began();
+    })
+    .await?;
+    Ok(())
 }
 
 fn seen(shared: &Shared) -> std::sync::MutexGuard<'_, (Histogram, BTreeMap<String, u64>)> {
     shared.seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// For every connection how it hears when its requests are due, and for the timekeeper how to tell it.
+fn channels(plan: &Plan) -> (Vec<mpsc::UnboundedSender<Instant>>, Vec<Dues>) {
+    match plan.pace {
+        Pace::Closed => (Vec::new(), (0..plan.connections).map(|_| None).collect()),
+        Pace::Rate(_) => {
+            let channels = (0..plan.connections).map(|_| mpsc::unbounded_channel());
+            channels.map(|(sender, dues)| (sender, Some(dues))).unzip()
+        }
+    }
+}
+
 /// Says for every connection when its requests are due. A thread of its own keeps the time: it wakes within the kernel's 50
 /// microseconds, where the runtime's timer counts milliseconds.
-fn schedule(shared: &Arc<Shared>) -> Outcome<Vec<Dues>> {
-    let connections = shared.plan.connections;
+fn keep_time(shared: &Arc<Shared>, senders: Vec<mpsc::UnboundedSender<Instant>>) -> Outcome<()> {
     let Pace::Rate(rate) = shared.plan.pace else {
-        return Ok((0..connections).map(|_| None).collect());
+        return Ok(());
     };
-    let (senders, receivers): (Vec<_>, Vec<_>) = (0..connections).map(|_| mpsc::unbounded_channel()).unzip();
     let shared = Arc::clone(shared);
     std::thread::Builder::new().spawn(move || {
         for (number, sender) in senders.iter().cycle().enumerate() {
-            let due = shared.began + Duration::from_secs_f64(number as f64 / rate);
+            let due = shared.began() + Duration::from_secs_f64(number as f64 / rate);
             while let Some(left) = due
                 .checked_duration_since(Instant::now())
                 .filter(|left| !left.is_zero())
@@ -171,80 +219,143 @@ fn schedule(shared: &Arc<Shared>) -> Outcome<Vec<Dues>> {
             }
         }
     })?;
-    Ok(receivers.into_iter().map(Some).collect())
+    Ok(())
 }
 
 /// One thread: its connections, until it is over.
 fn work(shared: &Arc<Shared>, share: Vec<(usize, Dues)>) -> Outcome<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let ready = get_ready(shared, share);
+    // Whatever became of this thread's part: the others wait for it.
+    shared.ready.wait();
+    let (runtime, asking) = ready?;
     runtime.block_on(async {
-        let mut tasks = Vec::new();
-        for (place, dues) in share {
-            let connection = shared.plan.wire.connect().await?;
-            tasks.push(tokio::spawn(ask(Arc::clone(shared), place, dues, connection)));
-        }
-        for task in tasks {
+        let tasks = asking
+            .into_iter()
+            .map(|asking| tokio::spawn(asking.ask(Arc::clone(shared))));
+        for task in tasks.collect::<Vec<_>>() {
             task.await??;
         }
         Ok(())
     })
 }
 
-/// One connection.
-async fn ask(shared: Arc<Shared>, place: usize, mut dues: Dues, mut connection: Connection) -> Outcome<()> {
+fn get_ready(shared: &Shared, share: Vec<(usize, Dues)>) -> Outcome<(Runtime, Vec<Asking>)> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let asking = runtime.block_on(prepare(shared, share))?;
+    Ok((runtime, asking))
+}
+
+/// Opens the connections, and makes the requests that can be made ahead.
+async fn prepare(shared: &Shared, share: Vec<(usize, Dues)>) -> Outcome<Vec<Asking>> {
     let plan = &shared.plan;
-    let caller = plan.callers.get(place % plan.callers.len().max(1)).cloned();
-    let maker = Maker::new(
-        plan.kind,
-        &plan.authority,
-        caller.filter(|_| plan.kind.has_caller()),
-    );
-    let counted_from = shared.began + plan.warm_up;
-    let (mut latencies, mut answers) = (Histogram::default(), BTreeMap::<String, u64>::new());
-    loop {
-        let due = match &mut dues {
-            None => Instant::now(),
-            Some(dues) => match dues.recv().await {
-                Some(due) => due,
-                None => break,
-            },
+    let mut all: Vec<Asking> = Vec::new();
+    for (number, (place, dues)) in share.into_iter().enumerate() {
+        let shared_with = all.last().filter(|_| number % STREAMS != 0);
+        let connection = match shared_with.and_then(|other| other.connection.share()) {
+            Some(connection) => connection,
+            None => plan.wire.connect().await?,
         };
-        if shared.over.load(Ordering::Relaxed) {
-            break;
-        }
-        let answer = match plan.kind {
-            Kind::Handshake => plan
-                .wire
-                .shake_hands()
-                .await
-                .map(|()| (StatusCode::OK, Bytes::new())),
-            _ => connection.send(maker.next()?).await,
-        };
-        let latency = due.elapsed();
-        let name = match &answer {
-            Ok((status, body)) if !status.is_success() => format!("{} {}", status.as_u16(), code(body)),
-            Ok((status, _)) => status.as_u16().to_string(),
-            Err(error) => error.to_string(),
-        };
-        if due >= counted_from {
-            latencies.record(latency);
-            *answers.entry(name).or_default() += 1;
-        }
-        match answer {
-            Ok(_) => {
-                shared.answered.fetch_add(1, Ordering::Relaxed);
+        all.push(Asking::prepare(plan, place, dues, connection)?);
+    }
+    Ok(all)
+}
+
+/// One connection, or stream of one, at work.
+struct Asking {
+    maker: Maker,
+    made: VecDeque<Request<Full<Bytes>>>,
+    dues: Dues,
+    connection: Connection,
+}
+
+impl Asking {
+    fn prepare(plan: &Plan, place: usize, dues: Dues, connection: Connection) -> Outcome<Self> {
+        let every = plan.connections.min(plan.callers.len()).max(1);
+        let callers = plan.callers.iter().skip(place % every).step_by(every);
+        let mut maker = Maker::new(
+            plan.kind,
+            &plan.authority,
+            plan.wire.protocol,
+            (callers.cloned().collect(), plan.turn),
+        );
+        let ahead = match plan.pace {
+            Pace::Closed => 1.0,
+            Pace::Rate(rate) => {
+                let span = (plan.warm_up + plan.duration).min(AHEAD).as_secs_f64();
+                (span * rate / plan.connections as f64).ceil()
             }
-            Err(_) => connection = plan.wire.connect().await?,
+        };
+        let made = (0..ahead as usize)
+            .map(|_| maker.make())
+            .collect::<Outcome<_>>()?;
+        Ok(Self {
+            maker,
+            made,
+            dues,
+            connection,
+        })
+    }
+
+    /// Asks until it is over, and tells what it has seen.
+    async fn ask(mut self, shared: Arc<Shared>) -> Outcome<()> {
+        let counted_from = shared.began() + shared.plan.warm_up;
+        let (mut latencies, mut answers) = (Histogram::default(), BTreeMap::<String, u64>::new());
+        loop {
+            let request = match self.made.pop_front() {
+                Some(request) => request,
+                None => self.maker.make()?,
+            };
+            let due = match &mut self.dues {
+                None => Instant::now(),
+                Some(dues) => match dues.recv().await {
+                    Some(due) => due,
+                    None => break,
+                },
+            };
+            if shared.over.load(Ordering::Relaxed) {
+                break;
+            }
+            let answer = self.send(&shared.plan, request).await;
+            let latency = due.elapsed();
+            if due >= counted_from {
+                latencies.record(latency);
+                *answers.entry(name(&answer)).or_default() += 1;
+            }
+            match answer {
+                Ok(_) => {
+                    shared.answered.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(_) => self.connection = shared.plan.wire.connect().await?,
+            }
+        }
+        let mut seen = seen(&shared);
+        seen.0.merge(&latencies);
+        for (name, count) in answers {
+            *seen.1.entry(name).or_default() += count;
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, plan: &Plan, request: Request<Full<Bytes>>) -> Outcome<(StatusCode, Bytes)> {
+        match plan.kind {
+            Kind::Handshake => {
+                plan.wire.shake_hands().await?;
+                Ok((StatusCode::OK, Bytes::new()))
+            }
+            _ => self.connection.send(request).await,
         }
     }
-    let mut seen = seen(&shared);
-    seen.0.merge(&latencies);
-    for (name, count) in answers {
-        *seen.1.entry(name).or_default() += count;
+}
+
+/// What an answer is counted as.
+fn name(answer: &Outcome<(StatusCode, Bytes)>) -> String {
+    match answer {
+        Ok((status, body)) if !status.is_success() => format!("{} {}", status.as_u16(), code(body)),
+        Ok((status, _)) => status.as_u16().to_string(),
+        Err(error) => error.to_string(),
     }
-    Ok(())
 }
 
 /// The code of a refusal, which ends its `type` (RFC 9457).

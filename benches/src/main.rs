@@ -9,7 +9,9 @@ use countersign_bench::document::{Document, print};
 use countersign_bench::load::Pace;
 use countersign_bench::request::Kind;
 use countersign_bench::stage::{Effort, Stage, workplace};
-use countersign_bench::{Outcome, ceiling, compare, growth, machine, origin, payments, restart, tree};
+use countersign_bench::{
+    Outcome, calm, ceiling, compare, growth, machine, origin, payments, restart, scale, soak, tree,
+};
 
 /// Measures Countersign on this machine.
 #[derive(Parser)]
@@ -69,6 +71,12 @@ struct Measure {
     /// Fewer rounds and smaller sizes, to see that it works
     #[arg(long)]
     quick: bool,
+    /// How long `soak` takes
+    #[arg(long, default_value_t = 20.0)]
+    minutes: f64,
+    /// Of `compare` these lines alone, by their names, printed only: 1 to 8, dpop, h2-public, h2-signed
+    #[arg(long)]
+    only: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -81,6 +89,12 @@ enum Part {
     Restart,
     /// nginx, HAProxy and Envoy beside it
     Compare,
+    /// Memory of idle connections, beside theirs
+    Idle,
+    /// Cost of a request while routes, policies, customers, sessions or the log grow a hundred times
+    Growth,
+    /// Half load for twenty minutes; only when it is named
+    Soak,
 }
 
 #[derive(Args)]
@@ -175,8 +189,19 @@ async fn measure(arguments: &Measure) -> Outcome<()> {
         let most = if arguments.quick { 10_000 } else { 1_000_000 };
         restart::measure(&program, &within, most, &document).await?;
     }
+    if arguments.parts.contains(&Part::Idle) {
+        let only = [calm::IDLE_MEMORY.to_owned()];
+        compare::measure(&program, &root, &within, (effort, &only), &document).await?;
+    }
     if wanted(Part::Compare) {
-        compare::measure(&program, &root, &within, effort, &document).await?;
+        compare::measure(&program, &root, &within, (effort, &arguments.only), &document).await?;
+    }
+    if wanted(Part::Growth) {
+        scale::measure(&program, &within, effort, &document).await?;
+    }
+    if arguments.parts.contains(&Part::Soak) {
+        let length = Duration::from_secs_f64(arguments.minutes * 60.0);
+        soak::measure(&program, &within, (effort, length), &document).await?;
     }
     Ok(())
 }

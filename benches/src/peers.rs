@@ -1,6 +1,7 @@
 //! The gateways that people would use instead: nginx and HAProxy from Debian, Envoy from PyPI, each with one worker, in front of
 //! the same backend, with the same certificates. They forward; HAProxy and Envoy also check an ES256 token below `/token`.
-//! Their access logs are off, ours is on.
+//! They keep access logs: nginx and Envoy into files that they buffer; HAProxy, which has no such file, onto its standard output,
+//! which is one.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,6 +13,7 @@ use serde_json::{Map, Value, json};
 use tokio::net::TcpStream;
 
 use crate::Outcome;
+use crate::contests::Rival;
 use crate::home::Home;
 use crate::machine::{Cores, pinned};
 use crate::process::Process;
@@ -100,6 +102,17 @@ impl Programs {
 }
 
 impl Peers {
+    /// The one that is meant, where it is another gateway.
+    #[must_use]
+    pub const fn of(&self, rival: Rival) -> Option<&Peer> {
+        match rival {
+            Rival::Nginx => Some(&self.nginx),
+            Rival::HaProxy => Some(&self.haproxy),
+            Rival::Envoy => Some(&self.envoy),
+            Rival::Itself => None,
+        }
+    }
+
     /// Starts them in front of a home's backend, on the gateway's core, where they idle until it is their turn.
     ///
     /// # Errors
@@ -226,14 +239,15 @@ fn nginx_configuration(home: &Home, port: u16) -> String {
     format!(
         "daemon off;\nmaster_process off;\nworker_processes 1;\npid {pid};\nerror_log stderr error;\n\
          events {{ worker_connections 8192; }}\n\
-         http {{\n{temporary}  access_log off;\n  keepalive_requests 1000000000;\n\
+         http {{\n{temporary}  access_log {log} combined buffer=64k flush=1s;\n  keepalive_requests 1000000000;\n\
          \x20 upstream origin {{ server 127.0.0.1:{origin}; keepalive 512; keepalive_requests 1000000000; }}\n\
-         \x20 server {{\n    listen 127.0.0.1:{port} ssl backlog=4096;\n\
+         \x20 server {{\n    listen 127.0.0.1:{port} ssl http2 backlog=4096;\n\
          \x20   ssl_certificate {chain};\n    ssl_certificate_key {key};\n\
          \x20   ssl_protocols TLSv1.3;\n    ssl_ecdh_curve X25519;\n\
          \x20   location / {{\n      proxy_pass https://origin;\n      proxy_http_version 1.1;\n\
          \x20     proxy_set_header Connection \"\";\n      proxy_ssl_protocols TLSv1.3;\n      proxy_ssl_verify on;\n\
          \x20     proxy_ssl_trusted_certificate {ca};\n      proxy_ssl_name localhost;\n    }}\n  }}\n}}\n",
+        log = at("peers/nginx/access.log"),
         pid = at("peers/nginx/pid"),
         origin = home.ports.origin,
         chain = at("certs/server/localhost.pem"),
@@ -245,10 +259,10 @@ fn nginx_configuration(home: &Home, port: u16) -> String {
 fn haproxy_configuration(home: &Home, port: u16) -> String {
     let at = |name: &str| home.path(name).display().to_string();
     format!(
-        "global\n  nbthread 1\n  maxconn 8000\n\n\
-         defaults\n  mode http\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n\
+        "global\n  nbthread 1\n  maxconn 8000\n  log stdout format raw local0\n\n\
+         defaults\n  mode http\n  log global\n  option httplog\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n\
          \x20 option http-keep-alive\n  http-reuse always\n\n\
-         frontend door\n  bind 127.0.0.1:{port} ssl crt {pem} ssl-min-ver TLSv1.3 curves X25519\n\
+         frontend door\n  bind 127.0.0.1:{port} ssl crt {pem} ssl-min-ver TLSv1.3 curves X25519 alpn h2,http/1.1\n\
          \x20 acl token path_beg /token\n\
          \x20 http-request set-var(txn.alg) http_auth_bearer,jwt_header_query('$.alg') if token\n\
          \x20 http-request set-var(txn.iss) http_auth_bearer,jwt_payload_query('$.iss') if token\n\
@@ -287,7 +301,9 @@ fn envoy_configuration(home: &Home, port: u16, public: &Value) -> Value {
         "typed_config": { "@type": kind("filters.http.router.v3.Router") } });
     let door = json!({
         "@type": kind("filters.network.http_connection_manager.v3.HttpConnectionManager"),
-        "stat_prefix": "door", "codec_type": "HTTP1",
+        "stat_prefix": "door", "codec_type": "AUTO",
+        "access_log": [{ "name": "envoy.access_loggers.file", "typed_config": {
+            "@type": kind("access_loggers.file.v3.FileAccessLog"), "path": at("peers/envoy-access.log") } }],
         "route_config": { "virtual_hosts": [{ "name": "all", "domains": ["*"],
             "routes": [{ "match": { "prefix": "/" }, "route": { "cluster": "origin" } }] }] },
         "http_filters": [token_check, router],
@@ -298,7 +314,8 @@ fn envoy_configuration(home: &Home, port: u16, public: &Value) -> Value {
         "listeners": [{ "name": "door", "address": address(port), "filter_chains": [{
             "transport_socket": { "name": "envoy.transport_sockets.tls", "typed_config": {
                 "@type": kind("transport_sockets.tls.v3.DownstreamTlsContext"),
-                "common_tls_context": { "tls_params": versions, "tls_certificates": [certificate] } } },
+                "common_tls_context": { "tls_params": versions, "tls_certificates": [certificate],
+                    "alpn_protocols": ["h2", "http/1.1"] } } },
             "filters": [{ "name": "envoy.filters.network.http_connection_manager", "typed_config": door }] }] }],
         "clusters": [{ "name": "origin", "type": "STATIC", "connect_timeout": "5s",
             "load_assignment": { "cluster_name": "origin",

@@ -54,6 +54,12 @@ impl Process {
         kib.unwrap_or_default() * 1024
     }
 
+    /// Descriptors it has open.
+    #[must_use]
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.id())).map_or(0, Iterator::count)
+    }
+
     /// Ends it as a power cut would.
     pub fn kill(mut self) {
         self.end();

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::Outcome;
 use crate::callers::Caller;
 use crate::home::TRUSTED_PAYEE;
+use crate::wire::Protocol;
 
 /// Bytes of a body.
 const BODY: usize = 512;
@@ -36,6 +37,8 @@ pub enum Kind {
     TokenPost,
     /// `GET` with a token and a DPoP proof.
     Proof,
+    /// `GET` with a token that is bound to the client's certificate.
+    Bound,
     /// Signed `POST` of 512 bytes, where nothing is written durably.
     Signed,
     /// Signed payment: intent and outcome are written durably.
@@ -55,7 +58,7 @@ impl Kind {
         match self {
             Self::PublicGet | Self::PublicPost | Self::Handshake => "/public",
             Self::TokenGet | Self::TokenPost => "/token",
-            Self::Proof => "/accounts",
+            Self::Proof | Self::Bound => "/accounts",
             Self::Signed => "/messages",
             Self::Payment | Self::PaymentWithEvidence => "/payments",
         }
@@ -66,19 +69,40 @@ impl Kind {
 pub struct Maker {
     kind: Kind,
     authority: String,
-    caller: Option<Caller>,
+    protocol: Protocol,
+    callers: Vec<Caller>,
+    turn: Turn,
+    made: usize,
     body: Bytes,
     entropy: Arc<dyn Entropy>,
 }
 
+/// How callers follow each other on one connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Turn {
+    /// Each in turn, again and again.
+    #[default]
+    Again,
+    /// Each once, so that no token is seen twice; when all have been, no request can be made.
+    Once,
+}
+
 impl Maker {
-    /// Requests to `authority`, by `caller` where the kind has one.
+    /// Requests to `authority`, by `callers` where the kind has them.
     #[must_use]
-    pub fn new(kind: Kind, authority: &str, caller: Option<Caller>) -> Self {
+    pub fn new(
+        kind: Kind,
+        authority: &str,
+        protocol: Protocol,
+        (callers, turn): (Vec<Caller>, Turn),
+    ) -> Self {
         Self {
             kind,
             authority: authority.to_owned(),
-            caller,
+            protocol,
+            callers,
+            turn,
+            made: 0,
             body: Bytes::from(json!({ "text": "x".repeat(BODY - 11) }).to_string()),
             entropy: Arc::new(SystemEntropy::default()),
         }
@@ -87,26 +111,31 @@ impl Maker {
     /// The next one.
     ///
     /// # Errors
-    /// It cannot be signed.
-    pub fn next(&self) -> Outcome<Request<Full<Bytes>>> {
+    /// It cannot be signed, or every caller had their turn.
+    pub fn make(&mut self) -> Outcome<Request<Full<Bytes>>> {
         let mut headers = HeaderMap::new();
-        headers.insert("host", self.authority.parse()?);
+        if self.protocol == Protocol::Http1 {
+            headers.insert("host", self.authority.parse()?);
+        }
         let (method, body) = match self.kind {
-            Kind::PublicGet | Kind::Handshake | Kind::TokenGet | Kind::Proof => (Method::GET, Bytes::new()),
+            Kind::PublicGet | Kind::Handshake | Kind::TokenGet | Kind::Proof | Kind::Bound => {
+                (Method::GET, Bytes::new())
+            }
             Kind::PublicPost | Kind::TokenPost | Kind::Signed => (Method::POST, self.body.clone()),
             Kind::Payment | Kind::PaymentWithEvidence => (Method::POST, self.payment()),
         };
         if method == Method::POST {
             headers.insert("content-type", HeaderValue::from_static("application/json"));
         }
-        if let Some(caller) = &self.caller {
+        if self.kind.has_caller() {
+            let caller = self.caller()?;
             let scheme = match self.kind {
-                Kind::TokenGet | Kind::TokenPost => "Bearer",
+                Kind::TokenGet | Kind::TokenPost | Kind::Bound => "Bearer",
                 _ => "DPoP",
             };
             headers.insert("authorization", format!("{scheme} {}", caller.token).parse()?);
             match self.kind {
-                Kind::TokenGet | Kind::TokenPost => {}
+                Kind::TokenGet | Kind::TokenPost | Kind::Bound => {}
                 Kind::Proof => {
                     headers.insert("dpop", self.proof(caller)?.parse()?);
                 }
@@ -115,9 +144,25 @@ impl Maker {
         }
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
-        *request.uri_mut() = self.kind.path().parse()?;
+        *request.uri_mut() = match self.protocol {
+            Protocol::Http1 => self.kind.path().parse()?,
+            Protocol::Http2 => format!("https://{}{}", self.authority, self.kind.path()).parse()?,
+        };
         *request.headers_mut() = headers;
+        self.made += 1;
         Ok(request)
+    }
+
+    /// Whose turn it is.
+    fn caller(&self) -> Outcome<&Caller> {
+        let place = match self.turn {
+            Turn::Again => self.made % self.callers.len().max(1),
+            Turn::Once => self.made,
+        };
+        Ok(self
+            .callers
+            .get(place)
+            .ok_or("every caller of this connection had their turn: more are needed")?)
     }
 
     /// Of an amount that few others have, to a payee whom the customer trusts.

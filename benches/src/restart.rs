@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::Outcome;
+use crate::configuration::Shape;
 use crate::document::{Document, circumstances, table, thousands};
 use crate::gateway;
 use crate::growth::{Growth, grow};
@@ -32,7 +33,7 @@ struct Figures {
 /// The log does not grow, or the gateway does not start.
 pub async fn measure(program: &Path, within: &Path, most: u64, document: &Document) -> Outcome<()> {
     let watch = Watch::start();
-    let home = Home::make(program, within, 1)?;
+    let home = Home::make(program, within, 1, &Shape::default())?;
     let cores = Cores::of_this_machine();
     let mut all = Vec::new();
     for entries in SIZES.into_iter().filter(|&size| size <= most) {

@@ -6,12 +6,14 @@ use std::time::Duration;
 use crate::Outcome;
 use crate::callers::{self, App};
 use crate::ceiling::Ceiling;
+use crate::configuration::Shape;
 use crate::gateway;
 use crate::home::Home;
 use crate::load::{self, Pace, Plan, Report};
 use crate::machine::{Cores, pinned};
 use crate::process::Process;
-use crate::request::Kind;
+use crate::request::{Kind, Turn};
+use crate::residents::Residents;
 use crate::wire::Wire;
 
 /// Customers who are logged in.
@@ -34,8 +36,9 @@ pub struct Stage {
     pub home: Home,
     /// Which core is whose.
     pub cores: Cores,
+    /// Sessions that nobody logged in for, and their tokens.
+    pub residents: Residents,
     apps: Vec<App>,
-    wire: Wire,
     gateway: Process,
     origin: Process,
 }
@@ -46,12 +49,22 @@ impl Stage {
     /// # Errors
     /// Something does not start.
     pub async fn open(program: &Path, within: &Path) -> Outcome<Self> {
-        let (home, cores) = (Home::make(program, within, CUSTOMERS)?, Cores::of_this_machine());
+        Self::of_shape(program, within, &Shape::default()).await
+    }
+
+    /// As [`Stage::open`], with as much of everything as `shape` says.
+    ///
+    /// # Errors
+    /// Something does not start.
+    pub async fn of_shape(program: &Path, within: &Path, shape: &Shape) -> Outcome<Self> {
+        let cores = Cores::of_this_machine();
+        let home = Home::make(program, within, CUSTOMERS, shape)?;
+        let residents = Residents::settle(&home, shape).await?;
         let origin = gateway::start_origin(&home, cores).await?;
         let (gateway, _) = gateway::start(&home, cores).await?;
         Ok(Self {
             apps: callers::log_in(&home).await?,
-            wire: Wire::new(home.ports.public, &home.path("certs/ca.pem"))?,
+            residents,
             home,
             cores,
             gateway,
@@ -74,7 +87,7 @@ impl Stage {
         load::run(plan, self.gateway.id()).await?.without_failures()
     }
 
-    /// What [`Stage::load`] does, to be done to somebody else.
+    /// What [`Stage::load`] does, to be done to somebody else, or otherwise.
     ///
     /// # Errors
     /// A session has ended.
@@ -85,11 +98,25 @@ impl Stage {
         pace: Pace,
         span: Duration,
     ) -> Outcome<Plan> {
+        let ca = self.home.path("certs/ca.pem");
+        let (wire, authority, callers) = match kind {
+            Kind::Bound => (
+                Wire::with_certificate(self.home.ports.mutual, &ca, &self.home.certificate())?,
+                self.home.mutual_authority(),
+                self.residents.bound(CUSTOMERS)?,
+            ),
+            _ => (
+                Wire::new(self.home.ports.public, &ca)?,
+                self.home.authority(),
+                callers::ready(&mut self.apps).await?,
+            ),
+        };
         Ok(Plan {
-            wire: self.wire.clone(),
-            authority: self.home.authority(),
+            wire,
+            authority,
             kind,
-            callers: callers::ready(&mut self.apps).await?,
+            callers,
+            turn: Turn::Again,
             connections,
             threads: 1,
             pace,
