@@ -98,11 +98,11 @@ impl<'de> Deserialize<'de> for Jwk {
 
 /// The members that make up the public part of `key`.
 pub(crate) fn public_members(key: &PublicKey) -> Map<String, Value> {
-    let members: Vec<(&str, String)> = match &key.repr {
+    let members: Vec<(&str, String)> = match key.repr() {
         Repr::Ed25519(x) => vec![
             ("kty", "OKP".into()),
             ("crv", "Ed25519".into()),
-            ("x", base64url(x)),
+            ("x", base64url(x.bytes())),
         ],
         Repr::P256(point) => {
             let (x, y) = point

@@ -1,6 +1,11 @@
 //! Public keys and the signature schemes they verify.
 
+use std::sync::{Arc, OnceLock};
+
 use ring::signature::{self, UnparsedPublicKey};
+
+use crate::ed25519;
+use crate::thumbprint::Thumbprint;
 
 /// Smallest RSA modulus accepted, in bits (FAPI 2.0 Security Profile, section 5.4.1).
 const RSA_MIN_BITS: usize = 2048;
@@ -66,15 +71,21 @@ pub enum KeyError {
     SigningFailed,
 }
 
-/// A public key, checked for form and strength when it was built.
-#[derive(Clone, PartialEq, Eq)]
+/// A public key, checked for form and strength when it was built. Copies share what is derived from it: its thumbprint,
+/// and an Ed25519 point ready to verify with.
+#[derive(Clone)]
 pub struct PublicKey {
-    pub(crate) repr: Repr,
+    shared: Arc<Shared>,
 }
 
-#[derive(Clone, PartialEq, Eq)]
+struct Shared {
+    repr: Repr,
+    thumbprint: OnceLock<Thumbprint>,
+}
+
+#[derive(PartialEq, Eq)]
 pub(crate) enum Repr {
-    Ed25519([u8; 32]),
+    Ed25519(ed25519::VerifyingKey),
     /// Uncompressed SEC1 point: 0x04, x, y.
     P256([u8; 65]),
     Rsa {
@@ -88,13 +99,9 @@ impl PublicKey {
     ///
     /// # Errors
     /// [`KeyError::Weak`] for a point of small order: every message would have a signature by it.
+    /// [`KeyError::Malformed`] for an encoding that is not the shortest (RFC 8032, section 5.1.3).
     pub fn ed25519(bytes: [u8; 32]) -> Result<Self, KeyError> {
-        if has_small_order(bytes) {
-            return Err(KeyError::Weak);
-        }
-        Ok(Self {
-            repr: Repr::Ed25519(bytes),
-        })
+        Ok(Self::of(Repr::Ed25519(ed25519::VerifyingKey::new(bytes)?)))
     }
 
     /// A P-256 key from the two coordinates. That the point is on the curve is checked at every verification.
@@ -104,9 +111,7 @@ impl PublicKey {
         for (to, from) in point.iter_mut().skip(1).zip(x.iter().chain(y.iter())) {
             *to = *from;
         }
-        Self {
-            repr: Repr::P256(point),
-        }
+        Self::of(Repr::P256(point))
     }
 
     /// A P-256 key from an uncompressed SEC1 point.
@@ -118,9 +123,7 @@ impl PublicKey {
         if point.first() != Some(&4) {
             return Err(KeyError::Malformed);
         }
-        Ok(Self {
-            repr: Repr::P256(point),
-        })
+        Ok(Self::of(Repr::P256(point)))
     }
 
     /// An RSA key from big-endian modulus and exponent.
@@ -138,18 +141,16 @@ impl PublicKey {
         if !(RSA_MIN_BITS..=RSA_MAX_BITS).contains(&bits) {
             return Err(KeyError::Weak);
         }
-        Ok(Self {
-            repr: Repr::Rsa {
-                n: n.to_vec(),
-                e: e.to_vec(),
-            },
-        })
+        Ok(Self::of(Repr::Rsa {
+            n: n.to_vec(),
+            e: e.to_vec(),
+        }))
     }
 
     /// The kind of this key.
     #[must_use]
-    pub const fn kind(&self) -> KeyKind {
-        match self.repr {
+    pub fn kind(&self) -> KeyKind {
+        match self.repr() {
             Repr::Ed25519(_) => KeyKind::Ed25519,
             Repr::P256(_) => KeyKind::P256,
             Repr::Rsa { .. } => KeyKind::Rsa,
@@ -163,10 +164,8 @@ impl PublicKey {
     /// signature does not verify.
     pub fn verify(&self, scheme: Scheme, message: &[u8], signature: &[u8]) -> Result<(), KeyError> {
         let verified =
-            match (&self.repr, scheme) {
-                (Repr::Ed25519(key), Scheme::Ed25519) => {
-                    UnparsedPublicKey::new(&signature::ED25519, key).verify(message, signature)
-                }
+            match (self.repr(), scheme) {
+                (Repr::Ed25519(key), Scheme::Ed25519) => return key.verify(message, signature),
                 (Repr::P256(point), Scheme::EcdsaP256Sha256) => {
                     UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point)
                         .verify(message, signature)
@@ -179,32 +178,35 @@ impl PublicKey {
             };
         verified.map_err(|_| KeyError::BadSignature)
     }
+
+    /// The thumbprint of this key (RFC 7638), computed once for all its copies.
+    #[must_use]
+    pub fn thumbprint(&self) -> Thumbprint {
+        *self.shared.thumbprint.get_or_init(|| Thumbprint::of(self.repr()))
+    }
+
+    pub(crate) fn repr(&self) -> &Repr {
+        &self.shared.repr
+    }
+
+    fn of(repr: Repr) -> Self {
+        let thumbprint = OnceLock::new();
+        Self {
+            shared: Arc::new(Shared { repr, thumbprint }),
+        }
+    }
 }
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared) || self.repr() == other.repr()
+    }
+}
+
+impl Eq for PublicKey {}
 
 impl std::fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "PublicKey({:?}, {})", self.kind(), self.thumbprint())
     }
-}
-
-/// True for the encodings of the eight points of small order, with either sign bit and also unreduced.
-fn has_small_order(mut key: [u8; 32]) -> bool {
-    const ORDER_8_A: [u8; 32] = [
-        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5,
-        0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
-    ];
-    const ORDER_8_B: [u8; 32] = [
-        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a,
-        0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
-    ];
-    if let Some(top) = key.last_mut() {
-        *top &= 0x7f;
-    }
-    let low = *key.first().unwrap_or(&0);
-    let middle = key.get(1..31).unwrap_or_default();
-    let top = *key.last().unwrap_or(&0);
-    let zero_or_one = low <= 1 && top == 0 && middle.iter().all(|b| *b == 0);
-    // p - 1, p and p + 1, where p = 2^255 - 19.
-    let around_p = (0xec..=0xee).contains(&low) && top == 0x7f && middle.iter().all(|b| *b == 0xff);
-    zero_or_one || around_p || key == ORDER_8_A || key == ORDER_8_B
 }

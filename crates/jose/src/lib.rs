@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 //!
-//! Keys and signatures of the JOSE family over ring: the one place where Countersign touches asymmetric
-//! cryptography.
+//! Keys and signatures of the JOSE family over ring, Ed25519 over graviola where the processor allows it: the one place where
+//! Countersign touches asymmetric cryptography.
 //!
 //! * [`PublicKey`] and [`PrivateKey`] hold Ed25519, ECDSA P-256 and RSA keys and sign or verify by [`Scheme`];
 //! * [`jwk`] reads and writes JSON Web Keys (RFC 7517, RFC 8037) and their thumbprints (RFC 7638);
@@ -9,8 +9,9 @@
 //!   cryptography from here.
 //!
 //! It must never choose a key or an algorithm by what a message says: callers name both (RFC 8725, section 3.1).
-//! Replacing ring by a library of the same shape is a change of `key.rs` and `private.rs` alone.
+//! Replacing ring by a library of the same shape is a change of `key.rs`, `private.rs` and `ed25519` alone.
 
+mod ed25519;
 pub mod jwk;
 pub mod jws;
 mod key;

@@ -7,12 +7,12 @@ use ring::signature::{
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use crate::ed25519;
 use crate::jwk::{public_key, public_members};
 use crate::key::{KeyError, KeyKind, PublicKey, Scheme};
 use crate::{base64url, from_base64url};
 
 /// Where the 32 bytes of private key stand in the PKCS#8 documents that ring writes.
-const ED25519_SEED: std::ops::Range<usize> = 16..48;
 const P256_SCALAR: std::ops::Range<usize> = 36..68;
 
 /// A private key ready to sign.
@@ -22,7 +22,7 @@ pub struct PrivateKey {
 }
 
 enum Pair {
-    Ed25519(Ed25519KeyPair),
+    Ed25519(ed25519::SigningKey),
     P256(EcdsaKeyPair),
     Rsa(RsaKeyPair),
 }
@@ -60,7 +60,9 @@ impl PrivateKey {
     /// [`KeyError::Malformed`] when it is not a key of this kind.
     pub fn from_pkcs8(kind: KeyKind, der: &[u8]) -> Result<Self, KeyError> {
         let pair = match kind {
-            KeyKind::Ed25519 => Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map(Pair::Ed25519),
+            KeyKind::Ed25519 => {
+                return Self::from_pair(Pair::Ed25519(ed25519::SigningKey::from_pkcs8(der)?));
+            }
             KeyKind::P256 => {
                 EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der, &SystemRandom::new())
                     .map(Pair::P256)
@@ -85,10 +87,11 @@ impl PrivateKey {
                 .map(Zeroizing::new)
                 .ok_or(KeyError::Malformed)
         };
-        let pair = match &public.repr {
-            crate::key::Repr::Ed25519(x) => Pair::Ed25519(
-                Ed25519KeyPair::from_seed_and_public_key(&bytes("d")?, x).map_err(|_| KeyError::Malformed)?,
-            ),
+        let pair = match public.repr() {
+            crate::key::Repr::Ed25519(x) => Pair::Ed25519(ed25519::SigningKey::from_seed_and_public_key(
+                &bytes("d")?,
+                x.bytes(),
+            )?),
             crate::key::Repr::P256(point) => Pair::P256(
                 EcdsaKeyPair::from_private_key_and_public_key(
                     &ECDSA_P256_SHA256_FIXED_SIGNING,
@@ -138,7 +141,7 @@ impl PrivateKey {
     pub fn sign(&self, scheme: Scheme, message: &[u8]) -> Result<Vec<u8>, KeyError> {
         let random = SystemRandom::new();
         match (&self.pair, scheme) {
-            (Pair::Ed25519(pair), Scheme::Ed25519) => Ok(pair.sign(message).as_ref().to_vec()),
+            (Pair::Ed25519(pair), Scheme::Ed25519) => Ok(pair.sign(message)),
             (Pair::P256(pair), Scheme::EcdsaP256Sha256) => {
                 let signature = pair.sign(&random, message).map_err(|_| KeyError::SigningFailed)?;
                 Ok(signature.as_ref().to_vec())
@@ -159,14 +162,7 @@ impl PrivateKey {
 
     fn from_pair(pair: Pair) -> Result<Self, KeyError> {
         let public = match &pair {
-            Pair::Ed25519(pair) => {
-                let bytes = pair
-                    .public_key()
-                    .as_ref()
-                    .try_into()
-                    .map_err(|_| KeyError::Malformed)?;
-                PublicKey::ed25519(bytes)?
-            }
+            Pair::Ed25519(pair) => PublicKey::ed25519(pair.public_key())?,
             Pair::P256(pair) => PublicKey::p256_point(pair.public_key().as_ref())?,
             Pair::Rsa(pair) => {
                 let public: signature::RsaPublicKeyComponents<Vec<u8>> = pair.public().into();
@@ -183,7 +179,7 @@ impl GeneratedKey {
     pub fn private_jwk(&self) -> Map<String, Value> {
         let range = match self.key.pair {
             Pair::P256(_) => P256_SCALAR,
-            _ => ED25519_SEED,
+            _ => ed25519::SEED,
         };
         let mut object = public_members(&self.key.public);
         let secret = self.pkcs8.get(range).unwrap_or_default();

@@ -59,7 +59,7 @@ impl Algorithm {
 
     /// The algorithm that fits `key`; every kind of key has exactly one.
     #[must_use]
-    pub const fn of(key: &PublicKey) -> Self {
+    pub fn of(key: &PublicKey) -> Self {
         match key.kind() {
             KeyKind::Ed25519 => Self::Ed25519,
             KeyKind::P256 => Self::EcdsaP256Sha256,
