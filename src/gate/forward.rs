@@ -58,8 +58,8 @@ async fn conclude(
     if reservation.terms.is_some() && outcome != Outcome::Unsent {
         exchange.payment = Some(reservation.transaction.clone());
     }
-    let batch = conclusion(&reservation, &outcome, event, services);
-    if let Err(error) = services.db.commit(batch.clone()).await {
+    let batch = Arc::new(conclusion(&reservation, &outcome, event, services));
+    if let Err(error) = services.db.commit(Arc::clone(&batch)).await {
         tracing::error!(%error, "the outcome of a payment could not be recorded");
         let held = reservation.held;
         if error.guard().is_none() {

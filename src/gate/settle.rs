@@ -77,7 +77,7 @@ impl Settlement {
     async fn write_what_waits(&self) -> Result<(), StoreError> {
         let services = self.services();
         while let Some(unwritten) = services.underway.next_unwritten() {
-            match services.db.commit(unwritten.batch.clone()).await {
+            match services.db.commit(Arc::clone(&unwritten.batch)).await {
                 Err(StoreError::Guard(_)) | Ok(()) => {}
                 Err(error) => {
                     services.underway.keep(unwritten);

@@ -62,9 +62,9 @@ impl Batch {
     /// Adds the record of what the batch does: the next entry of the log (design 9), with a salt of its own.
     pub fn record(&mut self, at: Timestamp, entropy: &dyn Entropy, event: &Event) -> &mut Self {
         let salt = entropy.bytes::<SALT_BYTES>().to_vec();
-        let body = serde_json::to_string(event).ok();
+        let event = serde_json::to_value(event).ok();
         self.steps
-            .push(Step::Record(body.and_then(|body| recorded(at, &body, salt))));
+            .push(Step::Record(event.and_then(|event| recorded(at, &event, salt))));
         self
     }
 

@@ -98,6 +98,7 @@ pub(super) fn adopt(connection: &Connection) -> Result<(), StoreError> {
     let mut chain = Chain::empty();
     while let Some(row) = rows.next()? {
         let (sequence, body): (i64, String) = (row.get(0)?, row.get(2)?);
+        let body: Json = serde_json::from_str(&body).map_err(|_| StoreError::Corrupt("event"))?;
         let event = recorded(Timestamp::from_micros(row.get(1)?), &body, row.get(3)?)
             .filter(|_| sequence == chain.sequence + 1)
             .ok_or(StoreError::Corrupt("event"))?;
@@ -108,12 +109,11 @@ pub(super) fn adopt(connection: &Connection) -> Result<(), StoreError> {
 }
 
 /// An event from its JSON; `None` when it is no object.
-pub(super) fn recorded(at: Timestamp, body: &str, salt: Vec<u8>) -> Option<Recorded> {
-    let value: Json = serde_json::from_str(body).ok()?;
+pub(super) fn recorded(at: Timestamp, event: &Json, salt: Vec<u8>) -> Option<Recorded> {
     Some(Recorded {
         at,
-        body: canonical_text(&value)?,
+        body: canonical_text(event)?,
         salt,
-        transaction: value.get("transaction").and_then(Json::as_str).map(str::to_owned),
+        transaction: event.get("transaction").and_then(Json::as_str).map(str::to_owned),
     })
 }

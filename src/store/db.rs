@@ -1,6 +1,7 @@
 //! The handle to the store.
 
 use std::fs::{File, TryLockError};
+use std::num::NonZero;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -14,9 +15,14 @@ use super::group_commit::Writer;
 use super::migrations::migrate;
 use super::read::Readers;
 use super::row::{Row, Value};
+use super::short_read::ShortReads;
 
-/// Read connections: more than the cores would only wait for each other.
+/// Read connections with threads: more than the cores would only wait for each other.
 const READ_CONNECTIONS: usize = 2;
+/// Connections for short reads at most, one for each core: whoever finds none free asks a thread.
+const SHORT_READ_CONNECTIONS: usize = 16;
+/// How long a connection waits for a lock of the database: SQLite holds those for moments.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 /// Distinct statements kept prepared on each connection.
 const PREPARED_STATEMENTS: usize = 128;
 
@@ -25,6 +31,7 @@ const PREPARED_STATEMENTS: usize = 128;
 pub struct Db {
     /// Before the writer, so that the last connection to close is one that may fold the log into the file.
     readers: Readers,
+    short_reads: Arc<ShortReads>,
     writer: Writer,
     /// Why nothing may be changed; absent when all is well.
     read_only: Arc<OnceLock<Arc<str>>>,
@@ -50,17 +57,23 @@ impl Db {
             TryLockError::WouldBlock => StoreError::InUse(path.display().to_string()),
             TryLockError::Error(error) => failed(error.to_string()),
         })?;
-        let mut writer =
-            connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|e| failed(e.to_string()))?;
+        let mut writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, LOCK_PATIENCE)
+            .map_err(|e| failed(e.to_string()))?;
         migrate(&mut writer).map_err(|error| match error {
             StoreError::Failed(cause) => failed(cause),
             other => other,
         })?;
-        let readers = (0..READ_CONNECTIONS)
-            .map(|_| connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|e| failed(e.to_string())))
-            .collect::<Result<Vec<_>, _>>()?;
+        let readers = |count, patience| {
+            (0..count)
+                .map(|_| connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, patience))
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|error| failed(error.to_string()))
+        };
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let short_reads = readers(cores.min(SHORT_READ_CONNECTIONS), Duration::ZERO)?;
         Ok(Self {
-            readers: Readers::start(readers)?,
+            readers: Readers::start(readers(READ_CONNECTIONS, LOCK_PATIENCE)?)?,
+            short_reads: Arc::new(ShortReads::new(short_reads)),
             writer: Writer::start(writer)?,
             read_only: Arc::default(),
             _lock: Arc::new(lock),
@@ -72,16 +85,16 @@ impl Db {
         self.writer.count_in(metrics);
     }
 
-    /// Makes `batch` happen whole; returns when it is on disk.
+    /// Makes `batch` happen whole; returns when it is on disk. Who may have to hand it in again keeps a share of it.
     ///
     /// # Errors
     /// [`StoreError::Guard`] when a guard did not hold, [`StoreError::Busy`] when too much is waiting,
     /// [`StoreError::ReadOnly`] after [`Db::refuse_writes`], [`StoreError::Failed`] when the database or the disk refused.
     /// In every case nothing of the batch happened.
-    pub async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+    pub async fn commit(&self, batch: impl Into<Arc<Batch>>) -> Result<(), StoreError> {
         match self.read_only.get() {
             Some(cause) => Err(StoreError::ReadOnly(Arc::clone(cause))),
-            None => self.writer.commit(batch).await,
+            None => self.writer.commit(batch.into()).await,
         }
     }
 
@@ -129,6 +142,19 @@ impl Db {
         Ok(self.query(sql, parameters).await?.into_iter().next())
     }
 
+    /// The first row that `sql` selects, for a question that a unique key answers: it is read at once, on the caller's thread,
+    /// where nothing has to be waited for. Never for a statement that looks at rows in number.
+    ///
+    /// # Errors
+    /// As [`Db::query`].
+    pub async fn find(&self, sql: &'static str, key: Vec<Value>) -> Result<Option<Row>, StoreError> {
+        let rows = match self.short_reads.select(sql, &key) {
+            Some(rows) => rows?,
+            None => self.query(sql, key).await?,
+        };
+        Ok(rows.into_iter().next())
+    }
+
     /// The fact called `name` about the store itself.
     ///
     /// # Errors
@@ -150,9 +176,9 @@ fn create_private(path: &Path) -> std::io::Result<File> {
         .open(path)
 }
 
-fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
+fn connect(path: &Path, access: OpenFlags, patience: Duration) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.busy_timeout(patience)?;
     if access.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;

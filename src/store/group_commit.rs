@@ -1,14 +1,19 @@
 //! One writer thread that makes many batches durable with one flush.
 //!
-//! Whatever is waiting when the writer is free goes into one transaction, each batch in a savepoint of its own, so a
-//! batch whose guard fails leaves the others alone. Answers go out after the commit, never before. Being the only one who
-//! appends events, the writer also chains them.
+//! Whatever is waiting when the writer is free goes into one transaction. Guards seldom fail, so it is tried without
+//! savepoints first; when a batch fails, nothing has happened, and all of them are written again, each in a savepoint of its
+//! own, so that it leaves the others alone. Answers go out after the commit, never before. Being the only one who appends
+//! events, the writer also chains them.
+//!
+//! A commit costs nearly the same for one batch and for twenty. So when several have come together, which callers who are
+//! alone never see, the writer lets more gather for about as long as a commit takes.
 
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
 use super::batch::{Batch, Guard, Statement, Step};
@@ -23,11 +28,20 @@ use crate::telemetry::{Metrics, names};
 const WAITING: usize = 4096;
 /// Batches in one transaction at most: bounds how long the first of them waits for the last.
 const TOGETHER: usize = 256;
+/// Batches in the last commit from which on it is worth to let more gather: fewer callers would mostly wait for nobody.
+const CROWD: usize = 3;
+/// Longest time that batches gather, however long the last commit took: on a slow disk they gather while it works.
+const GATHERING: Duration = Duration::from_millis(2);
+
+type Outcome = Result<(), StoreError>;
+/// Whom to answer, and on which runtime it waits.
+type Waiter = (Option<Handle>, oneshot::Sender<Outcome>);
 
 struct Job {
-    batch: Batch,
+    batch: Arc<Batch>,
     handed_over: Instant,
-    answer: oneshot::Sender<Result<(), StoreError>>,
+    answer: oneshot::Sender<Outcome>,
+    runtime: Option<Handle>,
 }
 
 /// The way to the writer thread; the thread ends when the last of these is dropped.
@@ -88,12 +102,13 @@ impl Writer {
     }
 
     /// Returns when the batch is on disk, or why it is not.
-    pub(super) async fn commit(&self, batch: Batch) -> Result<(), StoreError> {
+    pub(super) async fn commit(&self, batch: Arc<Batch>) -> Result<(), StoreError> {
         let (answer, outcome) = oneshot::channel();
         self.thread.hand_over(Job {
             batch,
             handed_over: Instant::now(),
             answer,
+            runtime: Handle::try_current().ok(),
         })?;
         outcome.await.unwrap_or(Err(StoreError::Busy))
     }
@@ -106,23 +121,63 @@ fn write_all(
     durable: &watch::Sender<i64>,
 ) {
     let mut jobs = Vec::with_capacity(TOGETHER);
+    let mut gather = Duration::ZERO;
     while let Ok(first) = waiting.recv() {
+        // Asleep, not waiting at the channel: nobody who hands over a batch has to wake this thread.
+        std::thread::sleep(gather);
         wait.begin(first.handed_over);
         jobs.push(first);
         jobs.extend(waiting.try_iter().take(TOGETHER - 1));
         let began = Instant::now();
         let outcomes = appender.write(&jobs);
         wait.end();
+        gather = gathering(jobs.len(), began.elapsed());
         if let Some(metrics) = metrics.get() {
             count(metrics, &outcomes, began);
         }
         if let Some(chain) = appender.chain {
             durable.send_if_modified(|last| std::mem::replace(last, chain.sequence) != chain.sequence);
         }
-        for (job, outcome) in jobs.drain(..).zip(outcomes) {
+        answer(&mut jobs, outcomes);
+    }
+}
+
+/// How long batches gather before the next commit.
+fn gathering(together: usize, took: Duration) -> Duration {
+    match together {
+        CROWD.. => took.min(GATHERING),
+        _ => Duration::ZERO,
+    }
+}
+
+/// Answers everyone. Callers of one runtime are answered by a task on it: to wake it once for all of them is cheaper than once
+/// for each.
+fn answer(jobs: &mut Vec<Job>, outcomes: Vec<Outcome>) {
+    let mut answers: Vec<_> = jobs
+        .drain(..)
+        .map(|job| (job.runtime, job.answer))
+        .zip(outcomes)
+        .collect();
+    while let Some(((runtime, first), outcome)) = answers.pop() {
+        let Some(runtime) = runtime else {
+            let _ = first.send(outcome);
+            continue;
+        };
+        let same = |((other, _), _): &mut (Waiter, _)| {
+            other.as_ref().is_some_and(|other| other.id() == runtime.id())
+        };
+        let others: Vec<_> = answers.extract_if(.., same).collect();
+        if others.is_empty() {
             // A caller that went away has no use for the answer; what it asked for happened all the same.
-            let _ = job.answer.send(outcome);
+            let _ = first.send(outcome);
+            continue;
         }
+        runtime.spawn(async move {
+            for ((_, caller), outcome) in others {
+                let _ = caller.send(outcome);
+            }
+            let _ = first.send(outcome);
+        });
     }
 }
 
@@ -139,23 +194,35 @@ fn count(metrics: &Metrics, outcomes: &[Result<(), StoreError>], began: Instant)
 }
 
 impl Appender {
-    fn write(&mut self, jobs: &[Job]) -> Vec<Result<(), StoreError>> {
-        match self.write_together(jobs) {
+    fn write(&mut self, jobs: &[Job]) -> Vec<Outcome> {
+        if self.write_all_or_nothing(jobs).is_ok() {
+            return jobs.iter().map(|_| Ok(())).collect();
+        }
+        match self.write_each(jobs) {
             Ok(outcomes) => outcomes,
             Err(error) => jobs.iter().map(|_| Err(error.clone())).collect(),
         }
     }
 
-    fn write_together(&mut self, jobs: &[Job]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-        // Taken, and put back only after the commit: whatever fails before leaves it to be read again.
-        let known = self.chain.take();
-        let mut transaction = self
-            .connection
-            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let mut chain = match known {
-            Some(chain) => chain,
-            None => Chain::load(&transaction)?,
-        };
+    /// When any batch fails, nothing has happened.
+    fn write_all_or_nothing(&mut self, jobs: &[Job]) -> Result<(), StoreError> {
+        let (transaction, mut chain) = begin(&mut self.connection, self.chain.take())?;
+        let before = chain;
+        for job in jobs {
+            if let Err(error) = run(&transaction, &job.batch, &mut chain) {
+                transaction.rollback()?;
+                self.chain = Some(before);
+                return Err(error);
+            }
+        }
+        transaction.commit()?;
+        self.chain = Some(chain);
+        Ok(())
+    }
+
+    /// A batch that fails leaves the others alone.
+    fn write_each(&mut self, jobs: &[Job]) -> Result<Vec<Outcome>, StoreError> {
+        let (mut transaction, mut chain) = begin(&mut self.connection, self.chain.take())?;
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs {
             let mut longer = chain;
@@ -178,6 +245,17 @@ impl Appender {
     }
 }
 
+/// Begins a transaction behind the last event. `known` was taken from the appender, and is put back only after the commit:
+/// whatever fails before leaves the end of the chain to be read again.
+fn begin(connection: &mut Connection, known: Option<Chain>) -> Result<(Transaction<'_>, Chain), StoreError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let chain = match known {
+        Some(chain) => chain,
+        None => Chain::load(&transaction)?,
+    };
+    Ok((transaction, chain))
+}
+
 fn run(connection: &Connection, batch: &Batch, chain: &mut Chain) -> Result<(), StoreError> {
     for step in &batch.steps {
         match step {
@@ -197,5 +275,20 @@ fn execute(connection: &Connection, statement: &Statement) -> Result<(), StoreEr
         Guard::OneRow(name) if rows != 1 => Err(StoreError::Guard(name)),
         Guard::NoRow(name) if rows != 0 => Err(StoreError::Guard(name)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_gather_for_a_crowd_only_and_never_for_long() {
+        let commit = Duration::from_micros(700);
+        for together in 0..CROWD {
+            assert_eq!(gathering(together, commit), Duration::ZERO, "{together}");
+        }
+        assert_eq!(gathering(CROWD, commit), commit);
+        assert_eq!(gathering(TOGETHER, Duration::from_secs(9)), GATHERING);
     }
 }

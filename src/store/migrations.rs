@@ -15,6 +15,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0006_log.sql"),
     include_str!("migrations/0007_settlement.sql"),
     include_str!("migrations/0008_receipt.sql"),
+    include_str!("migrations/0009_payment_pages.sql"),
 ];
 
 /// From this version on events are chained as they are written.
@@ -95,6 +96,7 @@ fn for_sqlite(ddl: &str) -> String {
     ddl.replace("{int}", "INTEGER")
         .replace("{bytes}", "BLOB")
         .replace("\n);", "\n) STRICT;")
+        .replace("\n) {in the key's tree};", "\n) STRICT, WITHOUT ROWID;")
 }
 
 #[cfg(test)]
@@ -144,6 +146,35 @@ mod tests {
         assert_eq!(transactions, [None, Some("t"), None]);
         drop(db);
         Db::open(&path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn nonces_that_were_used_stay_used_and_open_payments_are_found_by_their_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("old.db");
+        let old = create_at(&path, 8);
+        let nonces = "INSERT INTO used_nonce (nonce, until) VALUES (x'01', 5), (x'02', 7)";
+        old.execute_batch(nonces).unwrap();
+        drop(old);
+        let db = Db::open(&path).unwrap();
+        let sql = "SELECT nonce, until FROM used_nonce ORDER BY until";
+        let rows = db.query(sql, vec![]).await.unwrap();
+        let kept: Vec<_> = rows
+            .iter()
+            .map(|row| (row.bytes(0).unwrap(), row.integer(1).unwrap()))
+            .collect();
+        assert_eq!(kept, [(&[1][..], 5), (&[2][..], 7)]);
+        for state in ["reserved", "unknown"] {
+            let plan = match state {
+                "reserved" => "EXPLAIN QUERY PLAN SELECT scope FROM idempotency WHERE state = 'reserved'",
+                _ => {
+                    "EXPLAIN QUERY PLAN SELECT scope FROM idempotency WHERE state = 'unknown' AND reserved_at > 7"
+                }
+            };
+            let steps = db.query(plan, vec![]).await.unwrap();
+            let step = steps.first().unwrap().text(3).unwrap();
+            assert!(step.contains("INDEX idempotency_open"), "{step}");
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod migrations;
 mod queue_wait;
 mod read;
 mod row;
+mod short_read;
 #[cfg(test)]
 mod tests;
 mod threads;

@@ -352,6 +352,58 @@ async fn a_reader_cannot_write() {
     assert!(matches!(refused, Err(StoreError::Failed(_))), "{refused:?}");
 }
 
+#[tokio::test]
+async fn what_is_found_by_its_key_is_what_was_committed_last() {
+    const SQL: &str = "SELECT value FROM meta WHERE name = $1";
+    let place = place();
+    let db = Db::open(&place.path).unwrap();
+    assert_eq!(db.find(SQL, vec!["a".into()]).await.unwrap(), None);
+    for n in 0..50 {
+        let mut batch = Batch::new();
+        let sql =
+            "INSERT INTO meta (name, value) VALUES ('a', $1) ON CONFLICT (name) DO UPDATE SET value = $1";
+        batch.run(sql, vec![n.to_string().into()]);
+        db.commit(batch).await.unwrap();
+        let row = db.find(SQL, vec!["a".into()]).await.unwrap().unwrap();
+        assert_eq!(row.text(0).unwrap(), n.to_string());
+    }
+    let refused = db
+        .find("DELETE FROM meta WHERE name = $1", vec!["a".into()])
+        .await;
+    assert!(matches!(refused, Err(StoreError::Failed(_))), "{refused:?}");
+    assert!(db.find(SQL, vec![]).await.is_err(), "a parameter without a value");
+}
+
+#[test]
+fn callers_of_several_runtimes_are_all_answered_each_with_its_own_outcome() {
+    let place = place();
+    let db = Db::open(&place.path).unwrap();
+    let threads: Vec<_> = (0..3)
+        .map(|number| {
+            let db = db.clone();
+            std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                runtime.block_on(async {
+                    let commits = (0..60).map(|n| {
+                        // Every second name is taken by another runtime, or will be.
+                        let name = format!("row {n} of {}", if n % 2 == 0 { number } else { 9 });
+                        let db = db.clone();
+                        tokio::spawn(async move { db.commit(put(&name, "1")).await })
+                    });
+                    let commits: Vec<_> = commits.collect();
+                    let mut done = 0;
+                    for commit in commits {
+                        done += usize::from(commit.await.unwrap().is_ok());
+                    }
+                    done
+                })
+            })
+        })
+        .collect();
+    let done: usize = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
+    assert_eq!(done, 3 * 30 + 30, "a name is taken once");
+}
+
 /// The limit on pages stands for a full disk: the database gives the same error for both.
 #[tokio::test]
 async fn on_a_full_disk_every_answer_tells_the_truth() {
@@ -367,7 +419,7 @@ async fn on_a_full_disk_every_answer_tells_the_truth() {
                 writer.clone(),
                 put(&format!("row {n}"), &"x".repeat(5_000 + 500 * (n % 7))),
             );
-            tokio::spawn(async move { writer.commit(batch).await })
+            tokio::spawn(async move { writer.commit(batch.into()).await })
         })
         .collect();
     let mut refused = 0;

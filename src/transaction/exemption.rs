@@ -18,7 +18,7 @@ pub const UNDER_LIMIT: &str = "the exemption's counter is under its limit";
 pub async fn counters(db: &Db, customer: &CustomerId, account: &[u8; 32]) -> Result<Counters, StoreError> {
     let sql = "SELECT payments, sum_minor FROM low_value WHERE customer_id = $1 AND account = $2";
     let Some(row) = db
-        .query_one(sql, vec![customer.as_str().into(), account.to_vec().into()])
+        .find(sql, vec![customer.as_str().into(), account.to_vec().into()])
         .await?
     else {
         return Ok(Counters::default());

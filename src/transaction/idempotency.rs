@@ -141,7 +141,7 @@ impl Record {
 /// [`StoreError`] when it cannot be read; the caller then refuses.
 pub async fn find(db: &Db, scope: &Scope) -> Result<Option<Record>, StoreError> {
     let sql = "SELECT fingerprint, txn, state, answer FROM idempotency WHERE scope = $1";
-    let Some(row) = db.query_one(sql, vec![scope.0.to_vec().into()]).await? else {
+    let Some(row) = db.find(sql, vec![scope.0.to_vec().into()]).await? else {
         return Ok(None);
     };
     let outcome = match row.text(2)? {

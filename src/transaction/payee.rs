@@ -17,7 +17,7 @@ pub async fn trusted_since(
     let sql = "SELECT since FROM trusted_payee WHERE customer_id = $1 AND payee = $2";
     let key = place(pseudonyms, customer, payee);
     let row = db
-        .query_one(sql, vec![customer.as_str().into(), key.to_vec().into()])
+        .find(sql, vec![customer.as_str().into(), key.to_vec().into()])
         .await?;
     row.map(|row| row.time(0)).transpose()
 }

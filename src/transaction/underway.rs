@@ -40,7 +40,7 @@ pub struct Held {
 /// A conclusion that the store has not taken.
 pub struct Unwritten {
     /// What is to be written.
-    pub batch: Batch,
+    pub batch: Arc<Batch>,
     /// Keeps the payment under way until then.
     pub held: Held,
 }
@@ -109,7 +109,7 @@ mod tests {
         let transaction = TransactionId::new("txn-1");
         let held = underway.begin(&transaction);
         assert!(underway.holds(&transaction) && underway.is_sending(&transaction));
-        let batch = Batch::new();
+        let batch = Arc::new(Batch::new());
         underway.keep(Unwritten { batch, held });
         assert!(underway.holds(&transaction) && !underway.is_sending(&transaction));
         let waiting = underway.next_unwritten().unwrap();
@@ -123,7 +123,7 @@ mod tests {
         let underway = Underway::default();
         let keep = |name: &str| {
             let held = underway.begin(&TransactionId::new(name));
-            let batch = Batch::new();
+            let batch = Arc::new(Batch::new());
             underway.keep(Unwritten { batch, held });
         };
         (0..WAITING).for_each(|place| keep(&format!("txn-{place}")));
