@@ -98,6 +98,9 @@ queue_target = "10s"
 [log]
 anchor = "anchor"
 
+[telemetry]
+access_log = "file:access.log"
+
 [identity]
 session_idle = "5m"
 

@@ -72,7 +72,7 @@ pub use secret_ref::SecretRef;
 pub use server::Server;
 pub use settle::{ProbePath, Settle};
 pub use store::{Ephemeral, Store, StoreUrl};
-pub use telemetry::{LogFormat, LogLevel, Telemetry};
+pub use telemetry::{AccessLog, LogFormat, LogLevel, Telemetry};
 pub use tls::{Certificate, Tls, TlsVersion};
 pub use transaction::{JsonPointer, Transaction};
 pub use trust_anchors::{AnchorsError, TrustAnchors};

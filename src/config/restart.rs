@@ -40,6 +40,10 @@ impl Config {
             ("log.anchor", self.log != new.log),
             ("telemetry.level", self.telemetry.level != new.telemetry.level),
             ("telemetry.format", self.telemetry.format != new.telemetry.format),
+            (
+                "telemetry.access_log",
+                self.telemetry.access_log != new.telemetry.access_log,
+            ),
         ]
         .into_iter()
         .filter_map(|(key, differs)| differs.then_some(key))

@@ -61,6 +61,7 @@ impl Arrived {
             head,
             authority: String::new(),
             route: None,
+            client: None,
             good_signature: None,
             hang_up: false,
             payment: None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::request::Parts;
 
 use super::snapshot::{GateRoute, Snapshot};
-use crate::base::{Connection, RequestId, Timestamp, TransactionId};
+use crate::base::{ClientId, Connection, RequestId, Timestamp, TransactionId};
 use crate::config::{Access, ClientEvidence};
 
 pub(super) struct Exchange {
@@ -19,6 +19,8 @@ pub(super) struct Exchange {
     pub(super) authority: String,
     /// The route; known once the request is admitted, absent for our own paths.
     pub(super) route: Option<Arc<GateRoute>>,
+    /// The app whose access token came with it, once that was found valid.
+    pub(super) client: Option<ClientId>,
     /// The label of the client's signature, once it was found good: answers then cover it.
     pub(super) good_signature: Option<String>,
     /// Whether the connection ends with the answer.

@@ -19,7 +19,7 @@ use super::sealed_write::Reservation;
 use super::snapshot::GateRoute;
 use crate::answer::{Body, HangUp, add_security_headers, oauth_refusal, problem};
 use crate::base::event::Digest;
-use crate::base::{Code, Entropy, Event, Fault, TransactionId};
+use crate::base::{ClientId, Code, Entropy, Event, Fault, TransactionId};
 use crate::store::Batch;
 use crate::transaction::idempotency::{self, Outcome};
 use crate::transaction::underway::Unwritten;
@@ -31,6 +31,8 @@ pub(super) struct Answered {
     /// The code of the refusal, when it is one.
     pub(super) code: Option<Code>,
     pub(super) route: Option<Arc<GateRoute>>,
+    /// The app whose access token came with the request.
+    pub(super) client: Option<ClientId>,
 }
 
 /// Sends, and records what became of it before the client hears of it.
@@ -185,6 +187,7 @@ pub(super) fn respond(exchange: &Exchange, answer: Answer, services: &Services) 
                 response,
                 code: Some(fault.code),
                 route: exchange.route.clone(),
+                client: exchange.client.clone(),
             };
         }
     }
@@ -196,6 +199,7 @@ pub(super) fn respond(exchange: &Exchange, answer: Answer, services: &Services) 
         response,
         code: None,
         route: exchange.route.clone(),
+        client: exchange.client.clone(),
     }
 }
 
@@ -220,6 +224,7 @@ pub(super) async fn refuse(refused: Refused, services: &Services) -> Answered {
         response,
         code: Some(fault.code),
         route: exchange.route.clone(),
+        client: exchange.client.clone(),
     }
 }
 

@@ -48,7 +48,7 @@ impl Identified {
 
 /// Checks token, revocation, possession, scope and strength of the login, in this order.
 pub(super) async fn identify(admitted: Admitted, services: &Services) -> Result<Identified, Refused> {
-    let (exchange, body) = admitted.into_parts();
+    let (mut exchange, body) = admitted.into_parts();
     let access = exchange
         .route
         .as_ref()
@@ -61,11 +61,14 @@ pub(super) async fn identify(admitted: Admitted, services: &Services) -> Result<
         });
     }
     match caller(&exchange, services, access).await {
-        Ok(caller) => Ok(Identified {
-            exchange,
-            body,
-            caller: Some(caller),
-        }),
+        Ok(caller) => {
+            exchange.client = Some(caller.token.client.clone());
+            Ok(Identified {
+                exchange,
+                body,
+                caller: Some(caller),
+            })
+        }
         Err(fault) => Err(Refused::new(exchange, fault)),
     }
 }

@@ -2,7 +2,9 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::access::Noted;
 use super::admit::{Arrived, admit};
 use super::attest::attest;
 use super::forward::{Answered, forward, refuse};
@@ -25,7 +27,7 @@ use crate::oauth::bound_key::BoundKeys;
 use crate::oauth::{Clients, Dpop, Verifier};
 use crate::privacy::Pseudonyms;
 use crate::store::{Batch, Db, Ephemeral};
-use crate::telemetry::{Label, Metrics, names};
+use crate::telemetry::{AccessLog, Label, Metrics, names};
 use crate::transaction::underway::Underway;
 use arc_swap::ArcSwap;
 use http::request::Parts;
@@ -65,6 +67,8 @@ pub struct Services {
     pub refusals: Arc<Refusals>,
     /// What is counted.
     pub metrics: Metrics,
+    /// A line for each request.
+    pub access_log: AccessLog,
     /// Public keys by their thumbprints, for tokens that are bound to them.
     pub bound_keys: BoundKeys,
     /// When this process began to remember nonces; on a store that was never served before, the beginning of time.
@@ -122,12 +126,17 @@ impl Gate {
     pub async fn handle(&self, request: Request<Body>, connection: Arc<Connection>) -> Response<Body> {
         let at = self.services.clock.now();
         let id = RequestId::new(at, &*self.services.entropy);
+        let noted = Noted::of(&request, &connection, &self.services.access_log);
         let arrived = Arrived::new(request, connection, self.snapshot(), id, at);
         let answered = match self.travel(arrived).await {
             Ok(answered) => answered,
             Err(refused) => self.refuse(refused).await,
         };
-        self.count(&answered, at);
+        let took = self.services.clock.now().since(at);
+        self.count(&answered, took);
+        if let Some(noted) = noted {
+            noted.tell(&answered, (id, at, took), &self.services.access_log);
+        }
         answered.response
     }
 
@@ -184,6 +193,7 @@ impl Gate {
             response,
             code: None,
             route: None,
+            client: None,
         })
     }
 
@@ -245,7 +255,7 @@ impl Gate {
         }
     }
 
-    fn count(&self, answered: &Answered, at: Timestamp) {
+    fn count(&self, answered: &Answered, took: Duration) {
         let (route, access) = match &answered.route {
             Some(route) => (Label::from(&route.name), Label::from(route.route.access.as_str())),
             None => ("own".into(), "own".into()),
@@ -254,10 +264,6 @@ impl Gate {
         let status = Label::status_class(answered.response.status());
         let metrics = &self.services.metrics;
         metrics.count(&names::REQUESTS, [route.clone(), access.clone(), code, status]);
-        metrics.observe(
-            &names::REQUEST_SECONDS,
-            [route, access],
-            self.services.clock.now().since(at),
-        );
+        metrics.observe(&names::REQUEST_SECONDS, [route, access], took);
     }
 }

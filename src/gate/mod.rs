@@ -17,6 +17,7 @@
 //! It must never consume anything before the Sealed write, read the clock or the policies twice for one request, or put
 //! a header on the way out that is not on the allow-list.
 
+mod access;
 mod admit;
 mod answer_signature;
 mod attest;

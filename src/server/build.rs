@@ -315,6 +315,7 @@ fn admin_front(
         router,
         clock,
         entropy,
+        access_log: services.access_log.clone(),
     })
 }
 

@@ -29,6 +29,9 @@ pub enum StartError {
         /// What the operating system says.
         cause: std::io::Error,
     },
+    /// The access log cannot be written.
+    #[error("telemetry.access_log cannot be opened: {0}")]
+    AccessLog(std::io::Error),
     /// Trust anchors cannot be read again.
     #[error(transparent)]
     Anchors(#[from] AnchorsError),

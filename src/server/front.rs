@@ -3,10 +3,12 @@
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
+use http_body::Body as _;
 use tower::ServiceExt as _;
 
 use crate::answer::{Body, add_security_headers, problem};
@@ -15,7 +17,7 @@ use crate::base::{Clock, Code, Connection, Entropy, Fault, RequestId, SourcePref
 use crate::defense::Cause;
 use crate::edge::{CountRefusals, Serve};
 use crate::gate::{Gate, OwnPaths, Services};
-use crate::telemetry::{Label, names};
+use crate::telemetry::{AccessLine, AccessLog, Label, names};
 
 /// Behind the public door and its mutual-TLS twin.
 pub(super) struct PublicFront {
@@ -56,6 +58,7 @@ pub(super) struct EdgeRefusals {
 impl CountRefusals for EdgeRefusals {
     fn count(&self, source: IpAddr, code: Code, now: Timestamp) {
         self.record(source, code, now);
+        self.tell(code, now);
         let cause = match code {
             // Its own doing is in the rates already, or not its fault.
             Code::Banned | Code::Overloaded => return,
@@ -69,6 +72,28 @@ impl CountRefusals for EdgeRefusals {
 }
 
 impl EdgeRefusals {
+    /// What the doors refuse by themselves has come to no name, route or method yet. Connections that are turned away in a
+    /// flood were no requests, and are in the metrics.
+    fn tell(&self, code: Code, now: Timestamp) {
+        let log = &self.services.access_log;
+        if !log.is_on() || matches!(code, Code::Banned | Code::Overloaded | Code::RateLimited) {
+            return;
+        }
+        log.add(&AccessLine {
+            at: now,
+            took: Duration::ZERO,
+            request: None,
+            connection: None,
+            route: None,
+            method: None,
+            status: StatusCode::from_u16(code.status()).unwrap_or(StatusCode::BAD_REQUEST),
+            refusal: Some(code),
+            received: None,
+            sent: None,
+            client: None,
+        });
+    }
+
     fn record(&self, source: IpAddr, code: Code, now: Timestamp) {
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::BAD_REQUEST);
         let labels = [
@@ -120,6 +145,7 @@ pub(super) struct AdminFront {
     pub(super) router: Router,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) access_log: AccessLog,
 }
 
 impl Serve for AdminFront {
@@ -128,7 +154,14 @@ impl Serve for AdminFront {
         connection: Arc<Connection>,
         mut request: Request<Body>,
     ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
-        let id = RequestId::new(self.clock.now(), &*self.entropy);
+        let at = self.clock.now();
+        let id = RequestId::new(at, &*self.entropy);
+        let (log, clock, method) = (
+            self.access_log.clone(),
+            Arc::clone(&self.clock),
+            request.method().clone(),
+        );
+        let over = Arc::clone(&connection);
         request.extensions_mut().insert(connection);
         request.extensions_mut().insert(id);
         let router = self.router.clone();
@@ -138,6 +171,20 @@ impl Serve for AdminFront {
                 Err(never) => match never {},
             };
             add_security_headers(response.headers_mut(), id);
+            // Who the admin is stands in the audit log.
+            log.add(&AccessLine {
+                at,
+                took: clock.now().since(at),
+                request: Some(id),
+                connection: Some(&over),
+                route: Some(("admin", "admin")),
+                method: Some(&method),
+                status: response.status(),
+                refusal: None,
+                received: None,
+                sent: response.body().size_hint().exact(),
+                client: None,
+            });
             response
         })
     }

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 
 use crate::audit::{Anchor, AnchorFault, Log, LogError, Passages, Receipts, Refusals, Sequencer};
 use crate::base::{Clock, Entropy, Timestamp};
-use crate::config::{Config, StoreUrl};
+use crate::config::{self, Config, StoreUrl};
 use crate::defense::Defense;
 use crate::gate::Services;
 use crate::identity::{self, Customers, Logins, Passwords, Sessions, Throttle};
@@ -17,7 +17,7 @@ use crate::oauth::{self, AuthorizationServer, Clients, Dpop, Verifier};
 use crate::policy::Bundle;
 use crate::privacy::{Pseudonyms, Vault};
 use crate::store::{Batch, Db, Ephemeral};
-use crate::telemetry::Metrics;
+use crate::telemetry::{AccessLog, Destination, Metrics};
 use crate::transaction::idempotency;
 use crate::transaction::underway::Underway;
 
@@ -93,6 +93,7 @@ pub(super) async fn open(
         clock: Arc::clone(clock),
         entropy: Arc::clone(entropy),
         metrics: metrics.clone(),
+        access_log: access_log(config, metrics, clock)?,
         db,
         keyring,
         pseudonyms,
@@ -117,6 +118,15 @@ pub(super) async fn open(
         log,
         development,
     })
+}
+
+fn access_log(config: &Config, metrics: &Metrics, clock: &Arc<dyn Clock>) -> Result<AccessLog, StartError> {
+    let destination = match &config.telemetry.access_log {
+        config::AccessLog::Off => return Ok(AccessLog::default()),
+        config::AccessLog::Stdout => Destination::Stdout,
+        config::AccessLog::File(path) => Destination::File(path.clone()),
+    };
+    AccessLog::open(destination, metrics.clone(), Arc::clone(clock)).map_err(StartError::AccessLog)
 }
 
 /// A store that does not continue what was published is read, but not written.

@@ -60,6 +60,8 @@ impl Reloader {
     /// # Errors
     /// As [`Self::reload`].
     pub async fn reload_accepting(&self, charter: Option<&str>) -> Result<ReloadReport, StartError> {
+        // Also where the configuration is refused: whoever moved the file away waits for the new one.
+        self.services.access_log.reopen();
         let mut files = self.files.lock().await;
         let outcome = match self.read() {
             Ok(next) => self.put_in_force(next, charter, &mut files).await,

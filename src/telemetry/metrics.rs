@@ -55,6 +55,7 @@ table! {
     FRAMES_REFUSED Counter "countersign_http2_refused_total" ["reason"] "Refusals for the frames of HTTP/2: connections by the guard's word, streams and connections that the parser refused (`stream-`, `parser`).";
     REQUESTS Counter "countersign_requests_total" ["route", "access", "code", "status"] "Requests answered, by status class and code of refusal.";
     REQUEST_SECONDS Histogram "countersign_request_seconds" ["route", "access"] "Time from the head of a request to its answer.";
+    ACCESS_LOG_LOST Counter "countersign_access_log_lost_total" ["reason"] "Lines of the access log that were lost: `full` (the output does not keep up), `failed` (it cannot be written).";
     LOGINS Counter "countersign_logins_total" ["outcome"] "Judged logins: `proven`, `refused`, `throttled`; `not-judged` when hashing or the store had no room.";
     POLICY_DECISIONS Counter "countersign_policy_decisions_total" ["action", "decision"] "Decisions of the policies; `error` is an alarm.";
     STORE_COMMIT_SECONDS Histogram "countersign_store_commit_seconds" [] "Time of one commit of the store.";
@@ -167,6 +168,13 @@ impl Metrics {
         self.recorder
             .register_counter(&key(name, labels), &METADATA)
             .increment(1);
+    }
+
+    /// Counts `more` of `name`; the labels stand in the order of the table.
+    pub fn add<const N: usize>(&self, name: &Name<N>, labels: [Label; N], more: u64) {
+        self.recorder
+            .register_counter(&key(name, labels), &METADATA)
+            .increment(more);
     }
 
     /// Records how long something took.

@@ -90,6 +90,9 @@ const CASES: &[Case] = &[
     ("[keys]", "[identity]\nsession_idle = \"6m\"\n[keys]", "session_idle", "identity.session_idle", &["out of range", "5m"]),
     ("[keys]", "[identity.password]\nmemory_budget = \"16MiB\"\n[keys]", "memory_budget", "identity.password.memory_budget", &["smaller than one hash"]),
     ("[keys]", "[identity.password]\nmemory = \"1MiB\"\n[keys]", "memory", "identity.password.memory", &["out of range"]),
+    ("[keys]", "[telemetry]\naccess_log = \"file:\"\n[keys]", "access_log", "telemetry.access_log", &["no place for the access log"]),
+    ("[keys]", "[telemetry]\naccess_log = \"/var/log/access\"\n[keys]", "access_log", "telemetry.access_log", &["file:PATH"]),
+    ("[keys]", "[telemetry]\naccess_log = true\n[keys]", "access_log", "telemetry.access_log", &["text"]),
     ("[keys]", "[telemetry]\nlevel = \"trace\"\n[keys]", "level", "telemetry.level", &["\"debug\""]),
     // [[upstream]]
     ("name = \"bank\"", "name = \"the bank\"", "name = \"the", "upstream[0].name", &["cannot be used as a name"]),
