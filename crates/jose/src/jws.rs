@@ -45,18 +45,20 @@ pub enum JwsError {
     Key(#[from] KeyError),
 }
 
-/// The parsed but unverified header of a compact JWS. Nothing here is to be believed before [`verify`].
+/// A compact JWS whose header is read and whose signature is not verified. Nothing here is to be believed before
+/// [`Header::verify`].
 #[derive(Clone, Debug)]
-pub struct Header {
+pub struct Header<'t> {
+    token: &'t str,
     members: Map<String, Value>,
 }
 
-impl Header {
+impl<'t> Header<'t> {
     /// Reads the header of `token` without verifying anything.
     ///
     /// # Errors
     /// [`JwsError::TooLong`], [`JwsError::Malformed`] or [`JwsError::Critical`].
-    pub fn parse(token: &str) -> Result<Self, JwsError> {
+    pub fn parse(token: &'t str) -> Result<Self, JwsError> {
         if token.len() > MAX_BYTES {
             return Err(JwsError::TooLong);
         }
@@ -70,7 +72,7 @@ impl Header {
         if members.contains_key("crit") {
             return Err(JwsError::Critical);
         }
-        Ok(Self { members })
+        Ok(Self { token, members })
     }
 
     /// The text member `name`.
@@ -152,29 +154,38 @@ impl PublicKey {
 /// # Errors
 /// See [`JwsError`].
 pub fn verify<T: DeserializeOwned>(token: &str, key: &PublicKey, typ: Option<&str>) -> Result<T, JwsError> {
-    provider::install();
-    let header = Header::parse(token)?;
-    if header.algorithm() != Some(key.algorithm()) {
-        return Err(JwsError::Algorithm);
+    Header::parse(token)?.verify(key, typ)
+}
+
+impl Header<'_> {
+    /// [`verify`] for the token this header was read from.
+    ///
+    /// # Errors
+    /// See [`JwsError`].
+    pub fn verify<T: DeserializeOwned>(&self, key: &PublicKey, typ: Option<&str>) -> Result<T, JwsError> {
+        if self.algorithm() != Some(key.algorithm()) {
+            return Err(JwsError::Algorithm);
+        }
+        if typ.is_some_and(|typ| !self.has_type(typ)) {
+            return Err(JwsError::Type);
+        }
+        if key.kind() == KeyKind::Ed25519 {
+            return verify_ed25519(self.token, key);
+        }
+        provider::install();
+        let mut validation = Validation::new(key.algorithm());
+        validation.required_spec_claims.clear();
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        validation.validate_aud = false;
+        jsonwebtoken::decode(self.token, &key.decoding_key(), &validation)
+            .map(|data| data.claims)
+            .map_err(|error| match error.kind() {
+                jsonwebtoken::errors::ErrorKind::InvalidSignature => JwsError::Signature,
+                jsonwebtoken::errors::ErrorKind::InvalidAlgorithm => JwsError::Algorithm,
+                _ => JwsError::Malformed,
+            })
     }
-    if typ.is_some_and(|typ| !header.has_type(typ)) {
-        return Err(JwsError::Type);
-    }
-    if key.kind() == KeyKind::Ed25519 {
-        return verify_ed25519(token, key);
-    }
-    let mut validation = Validation::new(key.algorithm());
-    validation.required_spec_claims.clear();
-    validation.validate_exp = false;
-    validation.validate_nbf = false;
-    validation.validate_aud = false;
-    jsonwebtoken::decode(token, &key.decoding_key(), &validation)
-        .map(|data| data.claims)
-        .map_err(|error| match error.kind() {
-            jsonwebtoken::errors::ErrorKind::InvalidSignature => JwsError::Signature,
-            jsonwebtoken::errors::ErrorKind::InvalidAlgorithm => JwsError::Algorithm,
-            _ => JwsError::Malformed,
-        })
 }
 
 /// `jsonwebtoken` does not read `alg: Ed25519` (RFC 9864), and it would decompress the key for every token.
