@@ -11,8 +11,8 @@ test:
 	scripts/test.sh
 
 # Measurements of a release build; tables and plots go into docs/performance.md. About forty minutes, on a machine that has
-# nothing else to do. `make bench BENCH=tree` for one of them: payments, tree, restart, compare, growth. Says what it
-# will install. `make bench BENCH="compare --only 4"` prints one line of the comparison and writes nothing.
+# nothing else to do. `make bench BENCH=tree` for one of them: payments, tree, restart, compare, growth, stages. Says what
+# it will install. `make bench BENCH="compare --only 4"` prints one line of the comparison and writes nothing.
 BENCH ?=
 bench:
 	scripts/bench.sh $(BENCH)

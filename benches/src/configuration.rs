@@ -6,6 +6,8 @@ use crate::home::{BOUND_CLIENT, BOUND_HOST, CLIENT, Customer, Ports, SCOPE, TRUS
 
 /// Routes that the load asks for.
 const BENCH_ROUTES: usize = 4;
+/// A policy file may not be larger than 256 KiB.
+const POLICIES_OF_A_FILE: usize = 500;
 
 /// How much of everything there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,9 +145,10 @@ pub fn seed(customers: &[Customer]) -> String {
     text
 }
 
-/// Policies as an operator adds them: about other routes, and about other clients, each with a condition.
+/// Policies as an operator adds them: about other routes, and about other clients, each with a condition. Names of files, and
+/// their texts.
 #[must_use]
-pub fn policies(shape: &Shape) -> String {
+pub fn policies(shape: &Shape) -> Vec<(String, String)> {
     let one = |number: usize| {
         let (resource, condition) = match number % 2 {
             0 => (
@@ -163,7 +166,16 @@ pub fn policies(shape: &Shape) -> String {
              when {{ {condition} }};\n\n"
         )
     };
-    (0..shape.policies).map(one).collect()
+    let file = |number: usize| {
+        let numbers = number * POLICIES_OF_A_FILE..shape.policies.min((number + 1) * POLICIES_OF_A_FILE);
+        (
+            format!("policies/50-operator-{number}.cedar"),
+            numbers.map(one).collect(),
+        )
+    };
+    (0..shape.policies.div_ceil(POLICIES_OF_A_FILE))
+        .map(file)
+        .collect()
 }
 
 fn other_route(number: usize) -> String {

@@ -84,7 +84,9 @@ impl Home {
             home.run(&arguments)?;
         }
         std::fs::write(home.path("countersign.toml"), configuration(home.ports, shape))?;
-        std::fs::write(home.path("policies/50-operator.cedar"), policies(shape))?;
+        for (name, text) in policies(shape) {
+            std::fs::write(home.path(&name), text)?;
+        }
         std::fs::write(home.path("seed.toml"), seed(&home.customers))?;
         home.run(&["seed", "seed.toml"])?;
         Ok(home)

@@ -40,8 +40,11 @@ pub mod scale;
 pub mod soak;
 pub mod stage;
 pub mod statistics;
+pub mod steps;
 pub mod tree;
+pub mod whereabouts;
 pub mod wire;
+pub mod workbench;
 
 /// What a measurement comes to; an error ends it and says why.
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use countersign_bench::document::{Document, print};
-use countersign_bench::load::Pace;
+use countersign_bench::load::{self, Pace};
 use countersign_bench::request::Kind;
 use countersign_bench::stage::{Effort, Stage, workplace};
+use countersign_bench::wire::Protocol;
 use countersign_bench::{
-    Outcome, calm, ceiling, compare, growth, machine, origin, payments, restart, scale, soak, tree,
+    Outcome, calm, ceiling, compare, growth, machine, origin, payments, restart, scale, soak, tree, whereabouts,
 };
 
 /// Measures Countersign on this machine.
@@ -93,6 +94,8 @@ enum Part {
     Idle,
     /// Cost of a request while routes, policies, customers, sessions or the log grow a hundred times
     Growth,
+    /// Where each microsecond of a signed payment goes
+    Stages,
     /// Half load for twenty minutes; only when it is named
     Soak,
 }
@@ -107,6 +110,9 @@ struct Load {
     /// Requests a second, evenly; without it each connection asks again when it has its answer
     #[arg(long)]
     rate: Option<f64>,
+    /// What is spoken; over HTTP/2 eight requests share a connection
+    #[arg(long, default_value = "http1")]
+    protocol: Protocol,
     /// How long
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
@@ -131,7 +137,7 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> Outcome<()> {
     match command {
         Command::Measure(arguments) => measure(&arguments).await,
-        Command::Load(arguments) => load(&arguments).await,
+        Command::Load(arguments) => put_load(&arguments).await,
         Command::Grow { config, entries } => {
             let growth = growth::grow(&config, entries).await?;
             print(&format!("{} entries added", growth.entries))
@@ -199,6 +205,9 @@ async fn measure(arguments: &Measure) -> Outcome<()> {
     if wanted(Part::Growth) {
         scale::measure(&program, &within, effort, &document).await?;
     }
+    if wanted(Part::Stages) {
+        whereabouts::measure(&program, &within, effort, &document).await?;
+    }
     if arguments.parts.contains(&Part::Soak) {
         let length = Duration::from_secs_f64(arguments.minutes * 60.0);
         soak::measure(&program, &within, (effort, length), &document).await?;
@@ -206,16 +215,18 @@ async fn measure(arguments: &Measure) -> Outcome<()> {
     Ok(())
 }
 
-async fn load(arguments: &Load) -> Outcome<()> {
+async fn put_load(arguments: &Load) -> Outcome<()> {
     let within: &Path = &workplace(&arguments.root.canonicalize()?);
     std::fs::create_dir_all(within)?;
     machine::pin_this_process(machine::Cores::of_this_machine().load)?;
     let mut stage = Stage::open(&gateway()?, within).await?;
     let pace = arguments.rate.map_or(Pace::Closed, Pace::Rate);
     let span = Duration::from_secs_f64(arguments.seconds);
-    let report = stage
-        .load(arguments.kind, arguments.connections, pace, span)
+    let mut plan = stage
+        .plan(arguments.kind, arguments.connections, pace, span)
         .await?;
+    plan.wire = plan.wire.speaking(arguments.protocol);
+    let report = load::run(plan, stage.gateway().id()).await?.without_failures()?;
     let memory = stage.gateway().memory() >> 20;
     stage.close()?;
     let [p50, p90, p99, p999] = [0.5, 0.9, 0.99, 0.999].map(|share| report.latencies.micros(share));

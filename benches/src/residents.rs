@@ -31,7 +31,7 @@ const LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Customers or sessions of one commit.
 const TOGETHER: usize = 500;
 /// What their tokens permit.
-const SCOPE: &str = "accounts messages";
+const SCOPE: &str = "accounts messages payments";
 
 /// Sessions, and what issues their tokens.
 pub struct Residents {
@@ -39,7 +39,9 @@ pub struct Residents {
     settings: Settings,
     entropy: Arc<dyn Entropy>,
     key: Arc<PrivateKey>,
-    /// Of sessions of [`CLIENT`], each bound to `key`.
+    /// Of [`CLIENT`], each bound to `key`.
+    sessions: Vec<Session>,
+    /// Of each of them one.
     callers: Vec<Caller>,
     /// Of [`BOUND_CLIENT`], bound to its certificate.
     bound: Session,
@@ -79,13 +81,26 @@ impl Residents {
             entropy: Arc::clone(&writer.entropy),
             key,
             callers: Vec::new(),
+            sessions,
             bound,
         };
-        let callers = sessions.iter().map(|session| settled.caller(session));
+        let callers = settled.sessions.iter().map(|session| settled.caller(session));
         settled.callers = callers.collect::<Outcome<_>>()?;
         drop(writer);
         grow(&path, shape.entries).await?;
         Ok(settled)
+    }
+
+    /// The sessions.
+    #[must_use]
+    pub fn sessions(&self) -> &[Session] {
+        &self.sessions
+    }
+
+    /// What the gateway is told about tokens; these live longer.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// One caller for each session.

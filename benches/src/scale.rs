@@ -7,13 +7,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::Outcome;
+use crate::bars::{Bar, Group, svg};
 use crate::configuration::{SMALL, Shape};
 use crate::contests::at_most;
 use crate::document::{Document, circumstances, progress, table, thousands};
 use crate::goals::{Verdict, lines};
 use crate::load::{Pace, run};
 use crate::machine::Watch;
-use crate::plot::{Axis, Plot, Scale, Series};
 use crate::request::Kind;
 use crate::stage::{Effort, Stage};
 use crate::statistics::{Ratio, median};
@@ -186,33 +186,30 @@ fn figures(found: &[(&Dimension, Vec<Cost>)]) -> String {
 }
 
 fn plot(found: &[(&Dimension, Vec<Cost>)], document: &Document) -> Outcome<String> {
-    let series = |(number, (_, name)): (usize, &(Kind, &str))| Series {
-        name: (*name).to_owned(),
-        points: found
-            .iter()
-            .enumerate()
-            .filter_map(|(place, (_, costs))| {
-                let cost = costs.get(number)?;
-                let share = median(&cost.large) / median(&cost.small).max(f64::MIN_POSITIVE);
-                Some(((place + 1) as f64, share))
-            })
-            .collect(),
+    let bar = |name: String, figures: &[f64], is_ours| Bar {
+        name,
+        figure: median(figures),
+        is_ours,
     };
-    let plot = Plot {
-        title: "Processor time of a request, a hundred times larger by small",
-        x: Axis {
-            title: "1 routes · 2 policies · 3 customers · 4 live sessions · 5 log entries",
-            scale: Scale::Linear,
-        },
-        y: Axis {
-            title: "large by small",
-            scale: Scale::Linear,
-        },
-        series: KINDS.iter().enumerate().map(series).collect(),
+    let pair = |cost: &Cost| {
+        [
+            bar(format!("{}, small", cost.kind), &cost.small, false),
+            bar(format!("{} × {GROWTH}", cost.kind), &cost.large, true),
+        ]
     };
+    let group = |(dimension, costs): &(&Dimension, Vec<Cost>)| Group {
+        title: format!(
+            "{}, {} to {}",
+            dimension.name,
+            thousands(dimension.small as f64),
+            thousands((dimension.small * GROWTH) as f64)
+        ),
+        bars: costs.iter().flat_map(pair).collect(),
+    };
+    let groups: Vec<_> = found.iter().map(group).collect();
     document.plot(
         "growth",
-        "Cost of a request a hundred times larger, by the cost at the small size",
-        &plot.svg(),
+        "Processor time of a request at the small size and a hundred times larger",
+        &svg("Processor time of a request while one thing grows", "µs", &groups),
     )
 }

@@ -54,7 +54,7 @@ struct Minute {
     ends: f64,
     rate: f64,
     failures: u64,
-    logins: u32,
+    logins: usize,
     signed: Histogram,
     payments: Histogram,
 }
@@ -78,7 +78,8 @@ pub async fn measure(
     let (began, span) = (Instant::now(), MINUTE.min(length / 6));
     let (mut minutes, mut samples) = (Vec::new(), Vec::new());
     while began.elapsed() < length {
-        let minute = minute(&mut stage, (rate, span), began, &mut samples).await?;
+        let logins = minutes.iter().map(|minute: &Minute| minute.logins).sum();
+        let minute = minute(&mut stage, (rate, span, logins), began, &mut samples).await?;
         progress(&told(&minute, samples.last()));
         minutes.push(minute);
     }
@@ -112,7 +113,7 @@ async fn saturation(stage: &mut Stage, effort: Effort) -> Outcome<f64> {
 
 async fn minute(
     stage: &mut Stage,
-    (rate, span): (f64, Duration),
+    (rate, span, logins): (f64, Duration, usize),
     began: Instant,
     samples: &mut Vec<Sample>,
 ) -> Outcome<Minute> {
@@ -137,7 +138,7 @@ async fn minute(
         Outcome::Ok(all)
     };
     let sampling = sample(stage, began, &over);
-    let (reports, seen, logins) = tokio::join!(reports, sampling, log_in(stage, began, &over));
+    let (reports, seen, logins) = tokio::join!(reports, sampling, log_in(stage, logins, &over));
     samples.extend(seen);
     let (reports, logins) = (reports?, logins?);
     let of = |wanted| {
@@ -188,15 +189,13 @@ fn look(stage: &Stage, gateway: &Process, began: Instant) -> Sample {
     }
 }
 
-/// Lets customers log in, each in turn; says how many did.
-async fn log_in(stage: &Stage, began: Instant, over: &Cell<bool>) -> Outcome<u32> {
+/// Lets customers log in, each in turn after those who did before; says how many did.
+async fn log_in(stage: &Stage, before: usize, over: &Cell<bool>) -> Outcome<usize> {
     let mut count = 0;
     while !over.get() {
-        let turn = began.elapsed().as_secs() / LOGIN_EVERY.as_secs();
-        let customers = &stage.home.customers;
-        let place = usize::try_from(turn)? % customers.len().max(1);
-        let customer = customers.get(place).ok_or("a home has customers")?;
-        callers::log_in_once(&stage.home, customer).await?;
+        let mut customers = stage.home.customers.iter().cycle();
+        let customer = customers.nth(before + count);
+        callers::log_in_once(&stage.home, customer.ok_or("a home has customers")?).await?;
         count += 1;
         pause(LOGIN_EVERY, over).await;
     }
