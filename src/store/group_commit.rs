@@ -114,6 +114,15 @@ impl Writer {
     }
 }
 
+/// Asleep, not waiting at the channel: nobody who hands over a batch has to wake this thread.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it is time that is waited for, on a thread that has nothing else to do"
+)]
+fn sleep(gather: Duration) {
+    std::thread::sleep(gather);
+}
+
 fn write_all(
     mut appender: Appender,
     waiting: &Receiver<Job>,
@@ -123,8 +132,7 @@ fn write_all(
     let mut jobs = Vec::with_capacity(TOGETHER);
     let mut gather = Duration::ZERO;
     while let Ok(first) = waiting.recv() {
-        // Asleep, not waiting at the channel: nobody who hands over a batch has to wake this thread.
-        std::thread::sleep(gather);
+        sleep(gather);
         wait.begin(first.handed_over);
         jobs.push(first);
         jobs.extend(waiting.try_iter().take(TOGETHER - 1));
