@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use cedar_policy::{ActionConstraint, Authorizer, Entities, EntityUid, Policy, PolicySet};
+use cedar_policy::{Entities, Policy};
 
-use super::context::{Question, Vocabulary, for_each_question};
 use super::fault::BundleError;
+use super::lane::Lane;
+use super::question::{Question, Vocabulary, for_each_question};
 use super::rule::Rule;
 use super::source::{self, Source};
 use super::validate;
@@ -17,19 +18,11 @@ use super::validate;
 pub struct Bundle {
     version: Arc<str>,
     pub(super) vocabulary: Vocabulary,
-    pub(super) authorizer: Authorizer,
     /// The actions and their groups; every other entity of a request has an id and nothing else, so none is stored.
     pub(super) entities: Entities,
     pub(super) lanes: HashMap<Question, Lane>,
-    pub(super) rules: HashMap<cedar_policy::PolicyId, Arc<Rule>>,
-}
-
-/// The policies that can apply to one question. Cedar evaluates every policy it is given, so giving it only these is
-/// what keeps a decision short; leaving out a policy whose action does not match changes no answer.
-#[derive(Debug)]
-pub(super) struct Lane {
-    pub(super) action: EntityUid,
-    pub(super) policies: PolicySet,
+    /// By file and line.
+    rules: Vec<Arc<Rule>>,
 }
 
 impl Bundle {
@@ -57,14 +50,19 @@ impl Bundle {
     fn from_read(schema: &str, policies: Vec<Source>) -> Result<Self, BundleError> {
         let version = Arc::from(source::version(schema, &policies));
         let valid = validate::validate(schema, policies)?;
-        let lanes = lanes(&valid.vocabulary, &valid.entities, &valid.policies)?;
+        let policies: Vec<_> = valid
+            .policies
+            .into_iter()
+            .map(|(policy, rule)| (without_places(policy), rule))
+            .collect();
+        let lanes =
+            for_each_question(|question| Lane::new(question, &valid.vocabulary, &valid.entities, &policies));
         Ok(Self {
             version,
             vocabulary: valid.vocabulary,
-            authorizer: Authorizer::new(),
             entities: valid.entities,
             lanes,
-            rules: valid.rules,
+            rules: policies.into_iter().map(|(_, rule)| rule).collect(),
         })
     }
 
@@ -87,34 +85,15 @@ impl Bundle {
         self.rules.is_empty()
     }
 
-    pub(super) fn rules_in_order(&self) -> Vec<&Arc<Rule>> {
-        let mut rules: Vec<_> = self.rules.values().collect();
-        rules.sort_unstable_by_key(|rule| rule.order);
-        rules
+    pub(super) fn rules_in_order(&self) -> &[Arc<Rule>] {
+        &self.rules
     }
 }
 
-fn lanes(
-    vocabulary: &Vocabulary,
-    entities: &Entities,
-    policies: &[Policy],
-) -> Result<HashMap<Question, Lane>, BundleError> {
-    for_each_question(|question| {
-        let action = vocabulary.action(question);
-        let apply = policies
-            .iter()
-            .filter(|policy| applies(policy, &action, entities))
-            .cloned();
-        let policies = PolicySet::from_policies(apply).map_err(validate::doubled)?;
-        Ok(Lane { action, policies })
-    })
-}
-
-fn applies(policy: &Policy, action: &EntityUid, entities: &Entities) -> bool {
-    let covers = |named: &EntityUid| named == action || entities.is_ancestor_of(named, action);
-    match policy.action_constraint() {
-        ActionConstraint::Any => true,
-        ActionConstraint::Eq(only) => only == *action,
-        ActionConstraint::In(any) => any.iter().any(covers),
-    }
+/// The same policy without the places of its parts in the file: Cedar hands them on from part to part while it
+/// evaluates, all counted on one text that every core shares. Faults have been given their lines by now.
+fn without_places(policy: Policy) -> Policy {
+    let json = policy.to_json().ok();
+    let bare = json.and_then(|json| Policy::from_json(Some(policy.id().clone()), json).ok());
+    bare.filter(|bare| *bare == policy).unwrap_or(policy)
 }

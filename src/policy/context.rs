@@ -1,335 +1,251 @@
-//! Facts as Cedar reads them: the principal, the resource, and the context record, in the shapes that
-//! `countersign.cedarschema` declares. Built from pairs, never from JSON text.
+//! Facts as Cedar reads them: the context record, in the shapes that `countersign.cedarschema` declares. Built as values,
+//! never from JSON text or expressions that would have to be evaluated first, and only what some policy looks at.
 
-use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, LazyLock};
 
-use cedar_policy::{Context, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression as Value};
+use cedar_policy_core::ast::{Context, ExtensionFunction, PartialValue, Value, ValueKind};
+use cedar_policy_core::extensions::Extensions;
 
 use super::action::Action;
 use super::exemption::ExemptionKind;
-use super::facts::{Approval, Counters, Facts, Mandate, Payee, Payment, Route};
-use super::fault::{BundleError, Fault};
+use super::facts::{Approval, Counters, Facts, Mandate, Network, Payment};
+use super::mentions::{Fact, Mentions};
+use super::question::{MissingFact, Parties, Question, Vocabulary};
 
-/// What the engine asks: the caller's own action, or whether a payment is exempt from approval.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Question {
-    Asked(Action),
-    Exempt,
-}
-
-impl Question {
-    pub(super) fn all() -> impl Iterator<Item = Self> {
-        Action::all().map(Self::Asked).chain([Self::Exempt])
-    }
-
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Asked(action) => action.as_str(),
-            Self::Exempt => "exempt",
-        }
-    }
-}
-
-/// A fact that the question cannot be asked without.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct MissingFact(pub(super) &'static str);
-
-/// The entity types of the schema, parsed once.
-#[derive(Clone, Debug)]
-pub(super) struct Vocabulary {
-    action: EntityTypeName,
-    customer: EntityTypeName,
-    client: EntityTypeName,
-    device: EntityTypeName,
-    route: EntityTypeName,
-    payee: EntityTypeName,
-    admin: EntityTypeName,
-    gateway: EntityUid,
-}
+/// Facts that policies can look at in one question, at most.
+const MOST_FACTS: usize = 15;
 
 impl Vocabulary {
-    pub(super) fn new() -> Result<Self, BundleError> {
-        Ok(Self {
-            action: entity_type("Action")?,
-            customer: entity_type("Customer")?,
-            client: entity_type("Client")?,
-            device: entity_type("Device")?,
-            route: entity_type("Route")?,
-            payee: entity_type("Payee")?,
-            admin: entity_type("Admin")?,
-            gateway: entity(&entity_type("Gateway")?, "countersign"),
-        })
-    }
-
-    pub(super) fn action(&self, question: Question) -> EntityUid {
-        entity(&self.action, question.as_str())
-    }
-
-    /// The request that asks `question` about `facts`. The schema is not consulted again here: that these records
-    /// fit it was shown when the bundle was loaded.
-    pub(super) fn request(
-        &self,
-        question: Question,
-        action: EntityUid,
-        facts: &Facts<'_>,
-        exemption: Option<ExemptionKind>,
-    ) -> Result<Request, MissingFact> {
-        let (principal, resource) = self.ends(question, facts)?;
-        let context = self.context(question, facts, exemption)?;
-        Request::new(principal, action, resource, context, None).map_err(|_| MissingFact("request"))
-    }
-
-    pub(super) fn ends(
-        &self,
-        question: Question,
-        facts: &Facts<'_>,
-    ) -> Result<(EntityUid, EntityUid), MissingFact> {
-        let customer = || {
-            facts
-                .customer
-                .map(|id| entity(&self.customer, id))
-                .ok_or(MissingFact("customer"))
-        };
-        let client = || entity(&self.client, facts.client.id);
-        let route = || {
-            facts
-                .route
-                .map(|route| entity(&self.route, route.name))
-                .ok_or(MissingFact("route"))
-        };
-        match question {
-            Question::Asked(Action::Admin(_)) => {
-                let admin = facts.admin.ok_or(MissingFact("admin"))?;
-                Ok((entity(&self.admin, admin.name), self.gateway.clone()))
-            }
-            Question::Asked(Action::Login | Action::Enroll) => Ok((customer()?, client())),
-            Question::Asked(Action::Read | Action::Call) => {
-                Ok((customer().unwrap_or_else(|_| client()), route()?))
-            }
-            Question::Asked(Action::Pay | Action::Approve) | Question::Exempt => Ok((customer()?, route()?)),
-        }
-    }
-
+    /// The context in which `question` is asked, as far as it is `mentioned`. The schema is not consulted again here: that
+    /// these records fit it was shown when the bundle was loaded.
     pub(super) fn context(
         &self,
         question: Question,
         facts: &Facts<'_>,
+        parties: &Parties,
         exemption: Option<ExemptionKind>,
+        mentioned: Mentions,
     ) -> Result<Context, MissingFact> {
-        let mut record = Record::with_capacity(16);
-        record.put("network", network(facts)?);
-        record.put("time", time(facts.now)?);
-        match question {
-            Question::Asked(Action::Admin(_)) => {
-                let admin = facts.admin.ok_or(MissingFact("admin"))?;
-                record.put("roles", texts(admin.roles));
-            }
-            _ => self.customer_context(question, facts, exemption, &mut record)?,
+        let mut record = Record::new(mentioned, MOST_FACTS);
+        put_network(&mut record, facts.network)?;
+        record.put("time", Fact::Time, || time(facts.now));
+        if question.is_administrative() {
+            let admin = facts.admin.ok_or(MissingFact("admin"))?;
+            record.put("roles", Fact::Roles, || texts(admin.roles));
+        } else {
+            put_customer(&mut record, facts, parties);
+            self.put_device(&mut record, facts);
+            put_request(&mut record, question, facts, parties, exemption)?;
         }
-        Context::from_pairs(record.0).map_err(|_| MissingFact("context"))
-    }
-
-    fn customer_context(
-        &self,
-        question: Question,
-        facts: &Facts<'_>,
-        exemption: Option<ExemptionKind>,
-        record: &mut Record,
-    ) -> Result<(), MissingFact> {
-        record.put("client", self.client(facts)?);
-        record.put("device", self.device(facts)?);
-        record.put("authn", authn(facts)?);
-        record.put("risk", risk(facts)?);
-        record.put_if("video", facts.video_age_seconds.map(video).transpose()?);
-        if matches!(question, Question::Asked(Action::Login | Action::Enroll)) {
-            return Ok(());
+        match record.done().value {
+            ValueKind::Record(attributes) => Ok(Context::Value(attributes)),
+            _ => Err(MissingFact("context")),
         }
-        record.put("route", route(facts.route.ok_or(MissingFact("route"))?)?);
-        match question {
-            Question::Asked(Action::Read | Action::Call) => return Ok(()),
-            Question::Asked(Action::Approve) => {
-                let approval = facts.approval.ok_or(MissingFact("approval"))?;
-                record.put("approval", given(approval)?);
-                return self.optional_payment(facts, record);
-            }
-            _ => {}
-        }
-        let payment = facts.payment.ok_or(MissingFact("payment"))?;
-        self.payment(payment, record)?;
-        record.put_if("approval", facts.approval.map(given).transpose()?);
-        record.put_if("mandate", facts.mandate.map(mandate).transpose()?);
-        record.put_if(
-            "velocity",
-            facts.counters.map(|held| velocity(held, payment)).transpose()?,
-        );
-        record.put_if("exemption", exemption.map(|kind| text(kind.as_str())));
-        Ok(())
     }
 
-    fn optional_payment(&self, facts: &Facts<'_>, record: &mut Record) -> Result<(), MissingFact> {
-        facts
-            .payment
-            .map_or(Ok(()), |payment| self.payment(payment, record))
-    }
-
-    fn payment(&self, payment: Payment<'_>, record: &mut Record) -> Result<(), MissingFact> {
-        record.put("amount", long(payment.amount_minor));
-        record.put("currency", text(payment.currency));
-        record.put("payee", self.payee(payment.payee)?);
-        Ok(())
-    }
-
-    fn payee(&self, payee: Payee<'_>) -> Result<Value, MissingFact> {
-        let mut record = Record::with_capacity(3);
-        record.put("id", Value::new_entity_uid(entity(&self.payee, payee.id)));
-        record.put("trusted", Value::new_bool(payee.trusted));
-        record.put_if("age_days", payee.age_days.map(|days| long(days.into())));
-        record.done("payee")
-    }
-
-    fn client(&self, facts: &Facts<'_>) -> Result<Value, MissingFact> {
-        let mut record = Record::with_capacity(2);
-        record.put("id", Value::new_entity_uid(entity(&self.client, facts.client.id)));
-        record.put("profile", text(facts.client.profile));
-        record.done("client")
-    }
-
-    fn device(&self, facts: &Facts<'_>) -> Result<Value, MissingFact> {
-        let mut record = Record::with_capacity(2);
-        record.put("known", Value::new_bool(facts.device.known));
-        record.put_if(
-            "id",
-            facts
-                .device
-                .id
-                .map(|id| Value::new_entity_uid(entity(&self.device, id))),
-        );
-        record.done("device")
+    fn put_device(&self, record: &mut Record, facts: &Facts<'_>) {
+        record.nest("device", Mentions::DEVICE, |device| {
+            device.put("known", Fact::DeviceKnown, || facts.device.known.into());
+            device.put_if("id", Fact::DeviceId, facts.device.id, |id| self.device(id).into());
+        });
     }
 }
 
-fn authn(facts: &Facts<'_>) -> Result<Value, MissingFact> {
-    let mut record = Record::with_capacity(4);
-    record.put("acr", long(facts.authn.acr.into()));
-    record.put("amr", texts(facts.authn.amr));
-    record.put("age", long(facts.authn.age_seconds));
-    record.put_if("strongest", facts.authn.strongest_acr.map(|acr| long(acr.into())));
-    record.done("authn")
+/// What every action of a customer is about: through which client, how surely, how risky.
+fn put_customer(record: &mut Record, facts: &Facts<'_>, parties: &Parties) {
+    record.nest("client", Mentions::CLIENT, |client| {
+        client.put_if("id", Fact::ClientId, parties.client.as_ref(), |id| {
+            Arc::clone(id).into()
+        });
+        client.put("profile", Fact::ClientProfile, || facts.client.profile.into());
+    });
+    record.nest("authn", Mentions::AUTHN, |authn| {
+        let known = facts.authn;
+        authn.put("acr", Fact::AuthnAcr, || long(known.acr.into()));
+        authn.put("amr", Fact::AuthnAmr, || texts(known.amr));
+        authn.put("age", Fact::AuthnAge, || long(known.age_seconds));
+        authn.put_if("strongest", Fact::AuthnStrongest, known.strongest_acr, |acr| {
+            long(acr.into())
+        });
+    });
+    record.nest("risk", Mentions::RISK, |risk| {
+        risk.put_if("score", Fact::RiskScore, facts.risk.score, |score| {
+            long(score.into())
+        });
+        risk.put("reasons", Fact::RiskReasons, || texts(facts.risk.reasons));
+    });
+    record.put_if("video", Fact::Video, facts.video_age_seconds, video);
 }
 
-fn network(facts: &Facts<'_>) -> Result<Value, MissingFact> {
-    let mut record = Record::with_capacity(2);
-    record.put_if("ip", facts.network.ip.map(|ip| Value::new_ip(ip.to_string())));
-    record.put_if("country", facts.network.country.map(text));
-    record.done("network")
+/// What a request on a route is about.
+fn put_request(
+    record: &mut Record,
+    question: Question,
+    facts: &Facts<'_>,
+    parties: &Parties,
+    exemption: Option<ExemptionKind>,
+) -> Result<(), MissingFact> {
+    if matches!(question, Question::Asked(Action::Login | Action::Enroll)) {
+        return Ok(());
+    }
+    let route = facts.route.ok_or(MissingFact("route"))?;
+    record.nest("route", Mentions::ROUTE, |record| {
+        record.put("access", Fact::RouteAccess, || route.access.into());
+        record.put("acr", Fact::RouteAcr, || long(route.acr.into()));
+    });
+    if matches!(question, Question::Asked(Action::Read | Action::Call)) {
+        return Ok(());
+    }
+    if question == Question::Asked(Action::Approve) && facts.approval.is_none() {
+        return Err(MissingFact("approval"));
+    }
+    record.put_if("approval", Fact::Approval, facts.approval, approval);
+    match facts.payment {
+        Some(payment) => put_payment(record, payment, parties),
+        None if question.is_about_a_payment() => return Err(MissingFact("payment")),
+        None => {}
+    }
+    if let (true, Some(payment)) = (question.is_about_a_payment(), facts.payment) {
+        record.put_if("mandate", Fact::Mandate, facts.mandate, mandate);
+        record.put_if("velocity", Fact::Velocity, facts.counters, |held| {
+            velocity(held, payment)
+        });
+        record.put_if("exemption", Fact::Exemption, exemption, |kind| {
+            kind.as_str().into()
+        });
+    }
+    Ok(())
 }
 
-fn risk(facts: &Facts<'_>) -> Result<Value, MissingFact> {
-    let mut record = Record::with_capacity(2);
-    record.put_if("score", facts.risk.score.map(|score| long(score.into())));
-    record.put("reasons", texts(facts.risk.reasons));
-    record.done("risk")
+fn put_payment(record: &mut Record, payment: Payment<'_>, parties: &Parties) {
+    record.put("amount", Fact::Amount, || long(payment.amount_minor));
+    record.put("currency", Fact::Currency, || payment.currency.into());
+    record.nest("payee", Mentions::PAYEE, |payee| {
+        let known = payment.payee;
+        payee.put_if("id", Fact::PayeeId, parties.payee.as_ref(), |id| {
+            Arc::clone(id).into()
+        });
+        payee.put("trusted", Fact::PayeeTrusted, || known.trusted.into());
+        payee.put_if("age_days", Fact::PayeeAgeDays, known.age_days, |days| {
+            long(days.into())
+        });
+    });
 }
 
-fn route(route: Route<'_>) -> Result<Value, MissingFact> {
-    let mut record = Record::with_capacity(2);
-    record.put("access", text(route.access));
-    record.put("acr", long(route.acr.into()));
-    record.done("route")
+fn put_network(record: &mut Record, network: Network<'_>) -> Result<(), MissingFact> {
+    // Made first: of all facts it is the only one that can fail.
+    let known = network.ip.filter(|_| record.mentioned.has(Fact::NetworkIp));
+    let ip = known.map(address).transpose()?;
+    record.nest("network", Mentions::NETWORK, |record| {
+        record.put_if("ip", Fact::NetworkIp, ip, |ip| ip);
+        record.put_if("country", Fact::NetworkCountry, network.country, Value::from);
+    });
+    Ok(())
 }
 
-fn given(approval: Approval) -> Result<Value, MissingFact> {
-    let mut record = Record::with_capacity(2);
-    record.put("factor", text(approval.factor.as_str()));
-    record.put("age", long(approval.age_seconds));
-    record.done("approval")
+/// Cedar makes its addresses from text only. An IPv4 address that came in the IPv6 form of a socket for both is the IPv4
+/// address it is: ranges of policies would not hold it otherwise, and Cedar refuses its text.
+fn address(address: IpAddr) -> Result<Value, MissingFact> {
+    static IP: LazyLock<Option<&'static ExtensionFunction>> = LazyLock::new(|| {
+        let name = "ip".parse().ok()?;
+        Extensions::all_available().func(&name).ok()
+    });
+    let text = Value::from(address.to_canonical().to_string());
+    match IP.map(|ip| ip.call(&[text])) {
+        Some(Ok(PartialValue::Value(value))) => Ok(value),
+        _ => Err(MissingFact("address")),
+    }
 }
 
-fn mandate(mandate: Mandate) -> Result<Value, MissingFact> {
-    let mut record = Record::with_capacity(3);
-    record.put("same_payee", Value::new_bool(mandate.same_payee));
-    record.put("same_amount", Value::new_bool(mandate.same_amount));
-    record.put("first", Value::new_bool(mandate.first));
-    record.done("mandate")
+fn approval(approval: Approval) -> Value {
+    let factor = ("factor", approval.factor.as_str().into());
+    whole([factor, ("age", long(approval.age_seconds))])
+}
+
+fn mandate(mandate: Mandate) -> Value {
+    whole([
+        ("same_payee", mandate.same_payee.into()),
+        ("same_amount", mandate.same_amount.into()),
+        ("first", mandate.first.into()),
+    ])
 }
 
 /// The counters with this payment included. Saturating, so that no amount a caller sends can make a policy overflow.
-fn velocity(held: Counters, payment: Payment<'_>) -> Result<Value, MissingFact> {
-    let mut record = Record::with_capacity(2);
-    record.put("low_value_count", long(held.low_value_count.saturating_add(1)));
-    record.put(
-        "low_value_sum",
-        long(held.low_value_sum_minor.saturating_add(payment.amount_minor)),
-    );
-    record.done("velocity")
+fn velocity(held: Counters, payment: Payment<'_>) -> Value {
+    let sum = held.low_value_sum_minor.saturating_add(payment.amount_minor);
+    whole([
+        ("low_value_count", long(held.low_value_count.saturating_add(1))),
+        ("low_value_sum", long(sum)),
+    ])
 }
 
-fn video(age_seconds: u64) -> Result<Value, MissingFact> {
-    let mut record = Record::with_capacity(1);
-    record.put("age", long(age_seconds));
-    record.done("video")
+fn video(age_seconds: u64) -> Value {
+    whole([("age", long(age_seconds))])
 }
 
 /// Hour 0 to 23 and weekday 1 (Monday) to 7 in UTC; 1970-01-01 was a Thursday.
-fn time(now: u64) -> Result<Value, MissingFact> {
-    let mut record = Record::with_capacity(3);
-    record.put("unix", long(now));
-    record.put("hour", long(now % 86_400 / 3_600));
-    record.put("weekday", long((now / 86_400 + 3) % 7 + 1));
-    record.done("time")
+fn time(now: u64) -> Value {
+    whole([
+        ("unix", long(now)),
+        ("hour", long(now % 86_400 / 3_600)),
+        ("weekday", long((now / 86_400 + 3) % 7 + 1)),
+    ])
 }
 
-/// A record under construction; a fact that is absent stays absent.
-struct Record(Vec<(String, Value)>);
+/// A record under construction. A fact that is absent stays absent; one that no policy mentions is not made.
+struct Record {
+    facts: Vec<(&'static str, Value)>,
+    mentioned: Mentions,
+}
 
 impl Record {
-    fn with_capacity(facts: usize) -> Self {
-        Self(Vec::with_capacity(facts))
-    }
-
-    fn put(&mut self, name: &str, value: Value) {
-        self.0.push((name.to_owned(), value));
-    }
-
-    fn put_if(&mut self, name: &str, value: Option<Value>) {
-        if let Some(value) = value {
-            self.put(name, value);
+    fn new(mentioned: Mentions, most: usize) -> Self {
+        Self {
+            facts: Vec::with_capacity(most),
+            mentioned,
         }
     }
 
-    fn done(self, name: &'static str) -> Result<Value, MissingFact> {
-        Value::new_record(self.0).map_err(|_| MissingFact(name))
+    fn put(&mut self, name: &'static str, fact: Fact, value: impl FnOnce() -> Value) {
+        self.put_if(name, fact, Some(()), |()| value());
+    }
+
+    fn put_if<T>(
+        &mut self,
+        name: &'static str,
+        fact: Fact,
+        known: Option<T>,
+        value: impl FnOnce(T) -> Value,
+    ) {
+        if let Some(known) = known.filter(|_| self.mentioned.has(fact)) {
+            self.facts.push((name, value(known)));
+        }
+    }
+
+    /// A record of facts within this one. It is there if any of them is mentioned, though they may all be absent.
+    fn nest(&mut self, name: &'static str, facts: Mentions, fill: impl FnOnce(&mut Self)) {
+        if self.mentioned.has_any(facts) {
+            let mut inner = Self::new(self.mentioned, 4);
+            fill(&mut inner);
+            self.facts.push((name, inner.done()));
+        }
+    }
+
+    fn done(self) -> Value {
+        Value::record(self.facts, None)
     }
 }
 
-fn entity_type(name: &str) -> Result<EntityTypeName, BundleError> {
-    name.parse()
-        .map_err(|error: cedar_policy::ParseErrors| Fault::new("", 0, error.to_string(), "").into())
-}
-
-/// An entity by its parts: the id is data whatever characters it holds, and is never parsed.
-fn entity(of_type: &EntityTypeName, id: &str) -> EntityUid {
-    EntityUid::from_type_name_and_id(of_type.clone(), EntityId::new(id))
-}
-
-fn text(value: &str) -> Value {
-    Value::new_string(value.to_owned())
+fn whole<const N: usize>(facts: [(&'static str, Value); N]) -> Value {
+    Value::record(facts, None)
 }
 
 fn texts(values: &[&str]) -> Value {
-    Value::new_set(values.iter().copied().map(text))
+    Value::set(values.iter().copied().map(Value::from), None)
 }
 
 /// Cedar's integers end at 2^63 - 1; a larger fact is read as that.
 fn long(value: u64) -> Value {
-    Value::new_long(i64::try_from(value).unwrap_or(i64::MAX))
-}
-
-/// One value for each question, for whoever keeps something per question.
-pub(super) fn for_each_question<T, E>(
-    mut make: impl FnMut(Question) -> Result<T, E>,
-) -> Result<HashMap<Question, T>, E> {
-    Question::all()
-        .map(|question| Ok((question, make(question)?)))
-        .collect()
+    Value::from(i64::try_from(value).unwrap_or(i64::MAX))
 }

@@ -3,15 +3,13 @@
 
 use std::sync::Arc;
 
-use cedar_policy::{AuthorizationError, Decision as Effect, EvaluationError, Response};
-
 use super::action::Action;
 use super::bundle::Bundle;
-use super::context::{MissingFact, Question};
 use super::cure::Cures;
 use super::decision::{Alarm, Challenge, Decision, Denial, Grant, Permit, PolicyId};
 use super::exemption::ExemptionKind;
 use super::facts::Facts;
+use super::question::{MissingFact, Question};
 use super::remedy::{ApprovalFactor, Remedy};
 use super::rule::{Part, Rule};
 
@@ -115,31 +113,18 @@ impl Bundle {
         exemption: Option<ExemptionKind>,
     ) -> Result<Verdict<'_>, Failed> {
         let lane = self.lanes.get(&question).ok_or(MissingFact("action"))?;
-        let request = self
+        let parties = self.vocabulary.parties(question, facts)?;
+        let context = self
             .vocabulary
-            .request(question, lane.action.clone(), facts, exemption)?;
-        let response = self
-            .authorizer
-            .is_authorized(&request, &lane.policies, &self.entities);
-        let alarms: Vec<Alarm> = response.diagnostics().errors().map(alarm).collect();
-        if !alarms.is_empty() {
-            return Err(Failed(alarms));
+            .context(question, facts, &parties, exemption, lane.mentions())?;
+        let answers = lane.ask(&parties, context, &self.entities);
+        if !answers.failed.is_empty() {
+            return Err(Failed(answers.failed.into_iter().map(alarm).collect()));
         }
-        let rules = self.determining(&response);
-        Ok(match response.decision() {
-            Effect::Allow => Verdict::Allowed(rules),
-            Effect::Deny => Verdict::Refused(rules),
-        })
-    }
-
-    fn determining(&self, response: &Response) -> Vec<&Arc<Rule>> {
-        let mut rules: Vec<&Arc<Rule>> = response
-            .diagnostics()
-            .reason()
-            .filter_map(|id| self.rules.get(id))
-            .collect();
-        rules.sort_unstable_by_key(|rule| rule.order);
-        rules
+        if answers.forbids.is_empty() && !answers.permits.is_empty() {
+            return Ok(Verdict::Allowed(answers.permits));
+        }
+        Ok(Verdict::Refused(answers.forbids))
     }
 
     fn permit(&self, permits: &[&Arc<Rule>], exemption: Option<Grant>) -> Decision {
@@ -193,22 +178,9 @@ fn ids(rules: &[&Arc<Rule>]) -> Vec<PolicyId> {
     rules.iter().map(|rule| rule.id.clone()).collect()
 }
 
-/// The kind of failure only: Cedar's own text may quote values of the request.
-fn alarm(error: &AuthorizationError) -> Alarm {
-    let AuthorizationError::PolicyEvaluationError(error) = error;
-    let cause = match error.inner() {
-        EvaluationError::IntegerOverflow(_) => "integer overflow",
-        EvaluationError::RecordAttrDoesNotExist(_) | EvaluationError::EntityAttrDoesNotExist(_) => {
-            "absent attribute"
-        }
-        EvaluationError::EntityDoesNotExist(_) => "absent entity",
-        EvaluationError::TypeError(_) => "type error",
-        EvaluationError::FailedExtensionFunctionExecution(_) => "failed extension function",
-        EvaluationError::RecursionLimit(_) => "recursion limit",
-        _ => "evaluation error",
-    };
+fn alarm((rule, cause): (&Arc<Rule>, &'static str)) -> Alarm {
     Alarm {
-        policy: Some(PolicyId::new(error.policy_id().as_ref())),
+        policy: Some(rule.id.clone()),
         cause,
     }
 }

@@ -10,12 +10,12 @@ use serde::Serialize;
 
 use super::action::Action;
 use super::bundle::Bundle;
-use super::context::Question;
 use super::decision::{Decision, PolicyId};
 use super::engine::Verdict;
 use super::exemption::{Consumption, Counter};
 use super::facts::Facts;
 use super::fault::Fault;
+use super::question::Question;
 use super::remedy::Remedy;
 use super::rule::{Part, Rule};
 use super::table::Tables;
@@ -62,7 +62,7 @@ pub fn prove(bundle: &Bundle, tables: &Tables) -> Proof {
     let reached = reached(bundle, tables);
     let unreached = bundle
         .rules_in_order()
-        .into_iter()
+        .iter()
         .filter(|rule| !reached.contains(rule.id.as_str()));
     proof.unreached = unreached.map(|rule| rule.id.clone()).collect();
     proof

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use cedar_policy::{ActionConstraint, Effect, EntityUid, Policy};
 
-use super::context::Question;
 use super::decision::PolicyId;
 use super::exemption::{Consumption, ExemptionKind};
 use super::fault::Fault;
+use super::question::Question;
 use super::remedy::Remedy;
 
 /// One policy of a bundle.
@@ -19,6 +19,13 @@ pub(super) struct Rule {
     pub(super) file: Arc<str>,
     pub(super) line: usize,
     pub(super) part: Part,
+}
+
+impl Rule {
+    /// Whether it permits; otherwise it forbids.
+    pub(super) fn permits(&self) -> bool {
+        !matches!(self.part, Part::Forbids { .. })
+    }
 }
 
 /// What the policy does in a decision.

@@ -4,11 +4,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::action::Action;
-use super::context::Question;
 use super::exemption::ExemptionKind;
 use super::facts::{
     Admin, Approval, Authn, Client, Counters, Device, Facts, Mandate, Network, Payee, Payment, Risk, Route,
 };
+use super::question::Question;
 use super::remedy::ApprovalFactor;
 
 /// The exemption put beside the facts of a payment.

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use cedar_policy::ffi::DetailedError;
-use cedar_policy::{Entities, Policy, PolicySet, PolicySetError, Schema, ValidationMode, Validator};
+use cedar_policy::{Entities, EntityUid, Policy, PolicySet, Schema, ValidationMode, Validator};
 
-use super::context::{Question, Vocabulary};
 use super::facts::Facts;
 use super::fault::{BundleError, Fault, line_at};
+use super::mentions::Mentions;
+use super::question::{Question, Vocabulary};
 use super::rule::{self, Rule};
 use super::sample;
 use super::source::{SCHEMA_FILE, Source};
@@ -18,8 +19,8 @@ use super::source::{SCHEMA_FILE, Source};
 pub(super) struct Valid {
     pub(super) vocabulary: Vocabulary,
     pub(super) entities: Entities,
-    pub(super) policies: Vec<Policy>,
-    pub(super) rules: HashMap<cedar_policy::PolicyId, Arc<Rule>>,
+    /// In file order.
+    pub(super) policies: Vec<(Policy, Arc<Rule>)>,
 }
 
 /// Validates all of it and reports all faults together.
@@ -46,18 +47,12 @@ pub(super) fn validate(schema_text: &str, mut sources: Vec<Source>) -> Result<Va
         vocabulary,
         entities,
         policies: read.policies,
-        rules: read.rules,
     })
-}
-
-/// Two policies of one id, should Cedar find what [`Reading::policy`] did not.
-pub(super) fn doubled(error: PolicySetError) -> BundleError {
-    internal(error)
 }
 
 #[derive(Default)]
 struct Reading {
-    policies: Vec<Policy>,
+    policies: Vec<(Policy, Arc<Rule>)>,
     rules: HashMap<cedar_policy::PolicyId, Arc<Rule>>,
 }
 
@@ -109,21 +104,23 @@ impl Reading {
             faults.push(Fault::new(file, line, problem, "Give each policy its own @id.").of(id.as_str()));
             return;
         }
-        self.policies.push(policy.new_id(key.clone()));
-        let rule = Rule {
+        let rule = Arc::new(Rule {
             id,
             order: self.rules.len(),
             file: Arc::clone(file),
             line,
             part,
-        };
-        self.rules.insert(key, Arc::new(rule));
+        });
+        self.policies
+            .push((policy.new_id(key.clone()), Arc::clone(&rule)));
+        self.rules.insert(key, rule);
     }
 
     /// Strict validation. Warnings count as faults: a policy that can never apply, or an identifier that looks like
     /// another, is not what its author meant.
     fn strictly(&self, schema: Schema, sources: &[Source]) -> Result<Vec<Fault>, BundleError> {
-        let set = PolicySet::from_policies(self.policies.iter().cloned()).map_err(doubled)?;
+        let set = PolicySet::from_policies(self.policies.iter().map(|(policy, _)| policy.clone()))
+            .map_err(internal)?;
         let result = Validator::new(schema).validate(&set, ValidationMode::Strict);
         let errors = result
             .validation_errors()
@@ -184,17 +181,18 @@ fn schema_fits(schema: &Schema, vocabulary: &Vocabulary) -> Vec<Fault> {
 }
 
 fn misfit(schema: &Schema, vocabulary: &Vocabulary, question: Question, facts: &Facts<'_>) -> Option<String> {
-    let action = vocabulary.action(question);
-    let (principal, resource) = match vocabulary.ends(question, facts) {
-        Ok(ends) => ends,
-        Err(missing) => return Some(format!("no {}", missing.0)),
-    };
     let exemption = facts.payment.and(sample::EXEMPTION);
-    let context = match vocabulary.context(question, facts, exemption) {
-        Ok(context) => context,
+    let asked = vocabulary.parties(question, facts).and_then(|parties| {
+        let context = vocabulary.context(question, facts, &parties, exemption, Mentions::ALL)?;
+        Ok((parties, context))
+    });
+    let (parties, context) = match asked {
+        Ok(asked) => asked,
         Err(missing) => return Some(format!("no {}", missing.0)),
     };
-    cedar_policy::Request::new(principal, action, resource, context, Some(schema))
+    let [principal, action, resource] = [parties.principal, vocabulary.action(question), parties.resource]
+        .map(|entity| EntityUid::from(Arc::unwrap_or_clone(entity)));
+    cedar_policy::Request::new(principal, action, resource, context.into(), Some(schema))
         .err()
         .map(|error| error.to_string())
 }

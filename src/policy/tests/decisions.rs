@@ -379,6 +379,15 @@ fn networks_hours_and_weekdays_are_facts_in_utc() {
         network: Network::default(),
         ..admin
     }));
+    // As a socket for both families reports the same peer.
+    let mapped = Network {
+        ip: Some(std::net::Ipv4Addr::new(10, 1, 2, 3).to_ipv6_mapped().into()),
+        country: None,
+    };
+    permit(bundle.decide(&Facts {
+        network: mapped,
+        ..admin
+    }));
     let elsewhere = Network {
         ip: Some([11, 1, 2, 3].into()),
         country: None,

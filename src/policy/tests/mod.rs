@@ -3,10 +3,12 @@
 mod decisions;
 mod proofs;
 mod shipped;
+mod slicing;
 mod validity;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::*;
 
