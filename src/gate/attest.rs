@@ -21,7 +21,7 @@ use crate::base::limits::{CLOCK_AHEAD, NONCE_CHARACTERS, PROOF_AGE};
 use crate::base::{Code, Fault};
 use crate::config::Idempotency;
 use crate::identity::Confirmation;
-use crate::oauth::Profile;
+use crate::oauth::{Client, Profile};
 use crate::transaction::idempotency::Key;
 
 /// The tag of a client's request signature (FAPI 2.0 HTTP Signatures).
@@ -144,25 +144,19 @@ async fn check_signature(
     let entry = select(&signatures)?;
     let invalid = |cause: &dyn std::fmt::Display| Fault::new(Code::SignatureInvalid).cause(cause);
 
-    let by_bound_key = keys
-        .bound
-        .as_ref()
-        .is_some_and(|bound| find_key(std::slice::from_ref(bound), entry).is_some());
-    if !caller.proven && !by_bound_key {
+    if !caller.proven && find_key(&keys.bound, entry).is_none() {
         return Err(Fault::new(Code::ProofMissing)
             .cause("signed by another key than the bound one, without a DPoP proof"));
     }
     let stale = check_policy(exchange, entry, !facts.body.is_empty())?;
-    let key = keys
-        .find(entry)
-        .ok_or_else(|| invalid(&"keyid is not a key of this client"))?;
+    let key = find_key(keys.all(), entry).ok_or_else(|| invalid(&"keyid is not a key of this client"))?;
     entry
         .verify(&view, &key.key, Algorithm::of(&key.key))
         .map_err(|error| invalid(&error))?;
     let payment = payment_evidence(
         &signatures,
         &view,
-        &keys.all(),
+        keys.all(),
         exchange.at,
         exchange.demands_payment_signature(),
     )?;
@@ -262,36 +256,25 @@ fn check_digest(exchange: &Exchange, facts: &Attestation) -> Result<(), Fault> {
 }
 
 /// The keys a request of this caller may be signed with (SIG-13).
-struct Keys {
+struct Keys<'c> {
     bound: Option<Jwk>,
-    registered: Vec<Jwk>,
+    /// Whose registered keys count too. First-party apps have one key, the one made on the customer's device (design 4.6).
+    registered: Option<&'c Client>,
 }
 
-impl Keys {
-    async fn of(caller: &Caller, services: &Services) -> Result<Self, Fault> {
+impl<'c> Keys<'c> {
+    async fn of(caller: &'c Caller, services: &Services) -> Result<Self, Fault> {
         let bound = match &caller.token.confirmation {
             Confirmation::Jkt(thumbprint) => services.bound_keys.find(thumbprint).await?.map(Jwk::new),
             Confirmation::X5t(_) => None,
         };
-        // First-party apps have one key, the one made on the customer's device (design 4.6).
-        let first_party = caller.client.profile == Profile::FirstParty;
-        let registered = if first_party {
-            Vec::new()
-        } else {
-            caller.client.signature_keys().cloned().collect()
-        };
+        let registered = Some(&*caller.client).filter(|client| client.profile != Profile::FirstParty);
         Ok(Self { bound, registered })
     }
 
-    fn find(&self, entry: &Entry<'_>) -> Option<&Jwk> {
-        let bound = self
-            .bound
-            .as_ref()
-            .and_then(|key| find_key(std::slice::from_ref(key), entry));
-        bound.or_else(|| find_key(&self.registered, entry))
-    }
-
-    fn all(&self) -> Vec<Jwk> {
-        self.bound.iter().chain(&self.registered).cloned().collect()
+    /// The bound key first.
+    fn all(&self) -> impl Iterator<Item = &Jwk> {
+        let registered = self.registered.into_iter().flat_map(Client::signature_keys);
+        self.bound.iter().chain(registered)
     }
 }

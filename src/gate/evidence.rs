@@ -1,6 +1,7 @@
 //! The client's second signature: evidence of a payment that anyone with the client's public key can check, without the
 //! token in it (design 4.6).
 
+use countersign_jose::Thumbprint;
 use countersign_jose::jwk::Jwk;
 use countersign_signatures::{
     Algorithm, Component, Entry, Members, ParameterName, Policy, Request, SelectError, Signatures,
@@ -39,10 +40,10 @@ pub(super) struct PaymentEvidence {
 
 /// Verifies the payment signature when there is one. A bad one sinks the request: a backend must never be handed
 /// evidence that does not hold. A missing one does when it is `demanded`.
-pub(super) fn payment_evidence(
+pub(super) fn payment_evidence<'k>(
     signatures: &Signatures<'_>,
     request: &Request<'_>,
-    keys: &[Jwk],
+    keys: impl IntoIterator<Item = &'k Jwk>,
     now: Timestamp,
     demanded: bool,
 ) -> Result<Option<PaymentEvidence>, Fault> {
@@ -106,8 +107,11 @@ fn check(entry: &Entry<'_>, now: Timestamp) -> Result<(), Fault> {
 }
 
 /// The key that `keyid` names: by its registered `kid` or its thumbprint, and only among the client's own (SIG-13).
-pub(super) fn find_key<'k>(keys: &'k [Jwk], entry: &Entry<'_>) -> Option<&'k Jwk> {
+pub(super) fn find_key<'k>(keys: impl IntoIterator<Item = &'k Jwk>, entry: &Entry<'_>) -> Option<&'k Jwk> {
     let keyid = entry.keyid()?;
-    keys.iter()
-        .find(|jwk| jwk.kid.as_deref() == Some(keyid) || jwk.key.thumbprint().to_string() == keyid)
+    let thumbprint = Thumbprint::parse(keyid);
+    let is_named = |jwk: &&Jwk| {
+        jwk.kid.as_deref() == Some(keyid) || thumbprint.is_some_and(|named| jwk.key.thumbprint() == named)
+    };
+    keys.into_iter().find(is_named)
 }

@@ -14,7 +14,7 @@ use crate::transaction::settlement::{Order, Repeat};
 pub(super) fn of(
     exchange: &Exchange,
     facts: &Attestation,
-    claims: &serde_json::Value,
+    claims: serde_json::Value,
     headers: &HeaderMap,
     settle: &Settle,
 ) -> Option<Order> {
@@ -28,7 +28,7 @@ pub(super) fn of(
         route: route.name.clone(),
         key: key.as_str().to_owned(),
         answer_limit: usize::try_from(route.route.answer_limit).unwrap_or(usize::MAX),
-        claims: claims.clone(),
+        claims,
         request: matches!(settle, Settle::Retry).then(|| repeat(exchange, facts, headers)),
     })
 }

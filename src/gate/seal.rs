@@ -261,9 +261,11 @@ fn outbound(
             transaction,
             trust_domain: &upstream.trust_domain,
         };
-        let claims = txn_token::claims(&subject, &services.pseudonyms)?;
+        let claims = txn_token::claims(&subject, &services.pseudonyms);
         let client_labels = add_client_signatures(&mut headers, facts)?;
-        order = order::of(exchange, facts, &claims, &headers, &upstream.settle);
+        if facts.idempotency_key.is_some() {
+            order = order::of(exchange, facts, claims.kept()?, &headers, &upstream.settle);
+        }
         let target = OutboundTarget {
             method: exchange.method(),
             authority,

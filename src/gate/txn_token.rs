@@ -40,8 +40,9 @@ struct RequesterContext<'a> {
     addr: String,
 }
 
+/// The claims of a token.
 #[derive(Serialize)]
-struct Claims<'a> {
+pub(super) struct Claims<'a> {
     iss: &'a str,
     aud: &'a str,
     iat: i64,
@@ -66,14 +67,15 @@ pub(super) struct Subject<'a> {
     pub(super) trust_domain: &'a str,
 }
 
-/// The claims of the token for one forwarded request.
-pub(super) fn claims(subject: &Subject<'_>, pseudonyms: &Pseudonyms) -> Result<Value, Fault> {
-    serde_json::to_value(typed(subject, pseudonyms))
-        .map_err(|error| Fault::new(Code::StoreUnavailable).cause(error))
+impl Claims<'_> {
+    /// The claims as they are kept, for another token of the same payment.
+    pub(super) fn kept(&self) -> Result<Value, Fault> {
+        serde_json::to_value(self).map_err(|error| Fault::new(Code::StoreUnavailable).cause(error))
+    }
 }
 
 /// Signs a token over `claims`.
-pub(super) fn sign(claims: &Value, keys: &KeySet) -> Result<String, Fault> {
+pub(super) fn sign(claims: &impl Serialize, keys: &KeySet) -> Result<String, Fault> {
     let key = keys.signing(Purpose::Txn).ok_or(Code::StoreUnavailable)?;
     let mut header = Map::new();
     header.insert("kid".to_owned(), key.kid.as_str().into());
@@ -88,7 +90,8 @@ pub(super) fn renew(claims: &mut Value, now: Timestamp) {
     claims["exp"] = now.saturating_add(TXN_TOKEN_LIFE.as_secs() as i64).into();
 }
 
-fn typed<'a>(subject: &Subject<'a>, pseudonyms: &Pseudonyms) -> Claims<'a> {
+/// The claims of the token for one forwarded request.
+pub(super) fn claims<'a>(subject: &Subject<'a>, pseudonyms: &Pseudonyms) -> Claims<'a> {
     let Subject {
         exchange,
         facts,
