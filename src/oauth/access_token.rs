@@ -206,7 +206,7 @@ impl Verifier {
         let key = keys
             .verifying(Purpose::Token, kid)
             .ok_or(TokenRefusal::UnknownKey)?;
-        let claims: Claims = jws::verify(token, key, Some(TYPE)).map_err(|error| match error {
+        let claims: Claims = header.verify(key, Some(TYPE)).map_err(|error| match error {
             JwsError::Signature => TokenRefusal::BadSignature,
             _ => TokenRefusal::Malformed,
         })?;
@@ -243,4 +243,107 @@ fn read(claims: Claims, kid: &str) -> Option<AccessToken> {
         expires: Timestamp::from_seconds(claims.exp),
         kid: kid.to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::base::{ManualClock, SystemEntropy};
+    use crate::keys::{Keyring, Schedule, SealKey};
+    use crate::store::Db;
+
+    const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
+    const ISSUER: &str = "https://bank.example";
+    const REMEMBERED: usize = 8;
+
+    async fn keys() -> Arc<KeySet> {
+        let dir = tempfile::tempdir().unwrap();
+        let db = Db::open(&dir.path().join("keys.db")).unwrap();
+        let schedule = Schedule {
+            publish_ahead: Duration::from_secs(300),
+            period: None,
+        };
+        let (clock, entropy) = (
+            Arc::new(ManualClock::new(START)),
+            Arc::new(SystemEntropy::default()),
+        );
+        let keyring = Keyring::open(db, SealKey::new(&[7; 32]), schedule, clock, entropy).await;
+        keyring.unwrap().current()
+    }
+
+    fn verifier() -> Verifier {
+        let mut settings = Settings::new(ISSUER);
+        settings.token_cache = REMEMBERED;
+        Verifier::new(&settings)
+    }
+
+    fn token(keys: &KeySet, name: &str) -> String {
+        let signer = keys.signing(Purpose::Token).unwrap();
+        let claims = Claims {
+            iss: ISSUER.to_owned(),
+            aud: ISSUER.to_owned(),
+            sub: CustomerId::new("customer-0123456789abcdef"),
+            client_id: ClientId::new("app"),
+            iat: START.seconds(),
+            exp: START.seconds() + 300,
+            jti: TokenId::new(name),
+            scope: "accounts payments".to_owned(),
+            acr: assurance::name(2),
+            amr: vec!["pwd".to_owned(), "otp".to_owned()],
+            auth_time: START.seconds(),
+            sid: SessionId::new("session-0123456789abcdef"),
+            device: None,
+            cnf: Map::from_iter([("jkt".to_owned(), Thumbprint::from_bytes([3; 32]).to_string().into())]),
+        };
+        let header = Map::from_iter([("kid".to_owned(), signer.kid.as_str().into())]);
+        jws::sign(TYPE, header, &claims, &signer.key).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_remembered_token_is_the_same_value_and_still_judged_by_time() {
+        let (keys, verifier) = (keys().await, verifier());
+        let token = token(&keys, "one");
+        let first = verifier.verify(&token, &keys, START).unwrap();
+        let again = verifier.verify(&token, &keys, START).unwrap();
+        assert!(Arc::ptr_eq(&first, &again), "the second was a lookup");
+        let early = START.minus(Duration::from_secs(60));
+        assert_eq!(verifier.verify(&token, &keys, early), Err(TokenRefusal::NotYet));
+        let end = START.plus(Duration::from_secs(300));
+        assert_eq!(verifier.verify(&token, &keys, end), Err(TokenRefusal::Expired));
+        assert_eq!(verifier.verified.len(), 0, "what has ended is forgotten");
+    }
+
+    #[tokio::test]
+    async fn a_remembered_token_falls_with_the_key_that_signed_it() {
+        let (keys, verifier) = (keys().await, verifier());
+        let token = token(&keys, "one");
+        verifier.verify(&token, &keys, START).unwrap();
+        let without = KeySet::default();
+        assert_eq!(
+            verifier.verify(&token, &without, START),
+            Err(TokenRefusal::UnknownKey)
+        );
+    }
+
+    #[tokio::test]
+    async fn only_what_was_verified_is_remembered_and_no_more_than_there_is_room_for() {
+        let (keys, verifier) = (keys().await, verifier());
+        let good = token(&keys, "one");
+        let (signed, signature) = good.rsplit_once('.').unwrap();
+        let first = if signature.starts_with('A') { 'B' } else { 'A' };
+        let forged = format!("{signed}.{first}{}", &signature[1..]);
+        assert_eq!(
+            verifier.verify(&forged, &keys, START),
+            Err(TokenRefusal::BadSignature)
+        );
+        assert_eq!(verifier.verified.len(), 0);
+        for name in 0..10 * REMEMBERED {
+            verifier
+                .verify(&token(&keys, &name.to_string()), &keys, START)
+                .unwrap();
+        }
+        assert!((1..=REMEMBERED).contains(&verifier.verified.len()));
+    }
 }

@@ -9,7 +9,7 @@ use quick_cache::sync::Cache;
 
 use crate::store::{Batch, Db, StoreError};
 
-/// Keys kept in memory: a little over 100 bytes each.
+/// Keys kept in memory: under 400 bytes each, an Ed25519 point ready to verify with included.
 const CACHED: usize = 1 << 16;
 
 /// Finds public keys by thumbprint.

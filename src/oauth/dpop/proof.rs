@@ -1,7 +1,7 @@
 //! One DPoP proof, read and judged by what stands in it (RFC 9449, section 4.3). Pure.
 
 use countersign_jose::jwk::Jwk;
-use countersign_jose::jws::{self, Header, JwsError};
+use countersign_jose::jws::{Header, JwsError};
 use countersign_jose::{PublicKey, Thumbprint, base64url, sha256};
 use http::{HeaderMap, HeaderName};
 use serde::Deserialize;
@@ -117,7 +117,7 @@ pub(super) fn read(proof: &str) -> Result<SignedProof, DpopRefusal> {
     let key = Jwk::from_object(jwk)
         .map_err(|_| DpopRefusal::Malformed("jwk is not a usable public key"))?
         .key;
-    let claims: Claims = jws::verify(proof, &key, Some("dpop+jwt")).map_err(|error| match error {
+    let claims: Claims = header.verify(&key, Some("dpop+jwt")).map_err(|error| match error {
         JwsError::Signature => DpopRefusal::BadSignature,
         other => DpopRefusal::Malformed(reason(other)),
     })?;
