@@ -295,7 +295,10 @@ mod tests {
             auth_time: START.seconds(),
             sid: SessionId::new("session-0123456789abcdef"),
             device: None,
-            cnf: Map::from_iter([("jkt".to_owned(), Thumbprint::from_bytes([3; 32]).to_string().into())]),
+            cnf: Map::from_iter([(
+                "jkt".to_owned(),
+                Thumbprint::from_bytes([3; 32]).to_string().into(),
+            )]),
         };
         let header = Map::from_iter([("kid".to_owned(), signer.kid.as_str().into())]);
         jws::sign(TYPE, header, &claims, &signer.key).unwrap()

@@ -117,10 +117,12 @@ pub(super) fn read(proof: &str) -> Result<SignedProof, DpopRefusal> {
     let key = Jwk::from_object(jwk)
         .map_err(|_| DpopRefusal::Malformed("jwk is not a usable public key"))?
         .key;
-    let claims: Claims = header.verify(&key, Some("dpop+jwt")).map_err(|error| match error {
-        JwsError::Signature => DpopRefusal::BadSignature,
-        other => DpopRefusal::Malformed(reason(other)),
-    })?;
+    let claims: Claims = header
+        .verify(&key, Some("dpop+jwt"))
+        .map_err(|error| match error {
+            JwsError::Signature => DpopRefusal::BadSignature,
+            other => DpopRefusal::Malformed(reason(other)),
+        })?;
     if claims.jti.is_empty() || claims.jti.len() > limits::NONCE_BYTES {
         return Err(DpopRefusal::Malformed("jti is empty or too long"));
     }
