@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hyper::service::service_fn;
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
 use super::buffered::Budget;
@@ -16,6 +17,7 @@ use super::exchange::{Exchanges, Serve};
 use super::greet::{Arrival, Greeted};
 use super::handshake::Turns;
 use super::http::{Guarding, Limits, Protocol, converse};
+use super::http1;
 use super::idle::Activity;
 use super::listener::Listener;
 use super::patience::{Cut, Patient};
@@ -24,7 +26,7 @@ use super::refusals::CountRefusals;
 use super::report::Report;
 use super::rooms::Rooms;
 use super::tls::DoorTls;
-use crate::answer::{Body, HangUp};
+use crate::answer::Body;
 use crate::base::{ChannelBinding, ClientCertificate, Clock, Code, Connection, Door, Entropy};
 use crate::telemetry::{Metrics, names};
 
@@ -205,7 +207,7 @@ impl Edge {
         let held = self.metrics.hold(&names::CONNECTIONS, [door.into()]);
         self.drain.spawn_connection(async move {
             match treatment {
-                Treatment::Operations(router) => edge.operations(stream, router).await,
+                Treatment::Operations(router) => Box::pin(edge.operations(stream, router)).await,
                 Treatment::Gate { door, tls, serve } => {
                     let arrival = Arrival {
                         stream,
@@ -213,7 +215,8 @@ impl Edge {
                         place,
                         from_proxy,
                     };
-                    if let Some(greeted) = edge.greet(arrival, door, &tls, &*serve).await {
+                    // What only a handshake needs is given back after it.
+                    if let Some(greeted) = Box::pin(edge.greet(arrival, door, &tls, &*serve)).await {
                         edge.gate(greeted, door, serve).await;
                     }
                 }
@@ -294,38 +297,58 @@ impl Edge {
         let facts = facts(door, peer, stream.get_ref().1);
         let labels = [label(door).into(), facts.tls_version.into(), facts.group.into()];
         self.metrics.count(&names::HANDSHAKES, labels);
-        let exchanges = Exchanges::new(Arc::clone(self), facts, standing, serve, place);
-        let exchanges = Arc::new(exchanges);
-        let finding = exchanges.finding();
-        let activity = Activity::new();
+        let exchanges = Arc::new(Exchanges::new(Arc::clone(self), facts, standing, serve, place));
+        match protocol {
+            Protocol::Http1 => self.http1(stream, exchanges, peer, door).await,
+            // A connection of HTTP/1.1 does not keep room for what only HTTP/2 needs.
+            Protocol::Http2 => Box::pin(self.http2(stream, exchanges, peer)).await,
+        }
+    }
+
+    async fn http1(
+        &self,
+        stream: Box<TlsStream<TcpStream>>,
+        exchanges: Arc<Exchanges>,
+        peer: SocketAddr,
+        door: Door,
+    ) {
+        let (activity, finding) = (Activity::new(), exchanges.finding());
         let watched = activity.clone();
         let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
             let (exchanges, running) = (Arc::clone(&exchanges), watched.begin());
             async move {
-                let version = request.version();
-                let mut answer = exchanges.answer(request).await;
-                exchanges.say_goodbye(version, answer.headers_mut());
-                if answer.extensions().get::<HangUp>().is_some() {
-                    running.is_the_last();
-                }
-                drop(running);
-                Ok::<_, Infallible>(answer)
+                let answer = exchanges.respond(request, &running).await;
+                Ok::<_, Infallible>(answer.map(|body| http1::Answer::new(body, running)))
             }
         });
-        let (limits, drain) = (&self.limits, &self.drain);
-        let outcome = match protocol {
-            Protocol::Http1 => {
-                let io = Patient::new(stream, limits.head, limits.answer, activity.clone());
-                let cut = io.cut();
-                let outcome = converse(io, Guarding::Http1(finding), service, limits, drain, &activity).await;
-                self.tell(&cut, peer, door);
-                outcome
-            }
-            Protocol::Http2 => {
-                let report = Report::new(Arc::clone(self), peer);
-                converse(stream, Guarding::Http2(report), service, limits, drain, &activity).await
-            }
+        let terms = http1::Terms {
+            limits: &self.limits,
+            drain: &self.drain,
+            activity: &activity,
+            finding: &finding,
+            rest: http1::REST,
         };
+        let ended = http1::converse(stream, service, terms).await;
+        self.tell(&ended.cut, peer, door);
+        if let Err(error) = ended.outcome {
+            tracing::debug!(error, %peer, "a connection ended early");
+        }
+    }
+
+    async fn http2(
+        self: &Arc<Self>,
+        stream: Box<TlsStream<TcpStream>>,
+        exchanges: Arc<Exchanges>,
+        peer: SocketAddr,
+    ) {
+        let activity = Activity::new();
+        let watched = activity.clone();
+        let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
+            let (exchanges, running) = (Arc::clone(&exchanges), watched.begin());
+            async move { Ok::<_, Infallible>(exchanges.respond(request, &running).await) }
+        });
+        let guarding = Guarding::Http2(Report::new(Arc::clone(self), peer));
+        let outcome = converse(stream, guarding, service, &self.limits, &self.drain, &activity).await;
         if let Err(error) = outcome {
             tracing::debug!(%error, %peer, "a connection ended early");
         }

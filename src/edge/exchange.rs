@@ -16,6 +16,7 @@ use super::body::Timed;
 use super::buffered::{Budget, Reservation};
 use super::framing::{self, Finding};
 use super::head;
+use super::idle::Running;
 use super::places::Place;
 use super::standing::Standing;
 use crate::answer::{self, Body, HangUp};
@@ -84,8 +85,19 @@ impl Exchanges {
         Arc::clone(&self.finding)
     }
 
-    /// Answers one request; whatever happens inside, there is an answer.
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    /// Answers one request, and says goodbye with the answer where it is the last.
+    pub(super) async fn respond(&self, request: Request<Incoming>, running: &Running) -> Response<Body> {
+        let version = request.version();
+        let mut answer = self.answer(request).await;
+        self.say_goodbye(version, answer.headers_mut());
+        if answer.extensions().get::<HangUp>().is_some() {
+            running.is_the_last();
+        }
+        answer
+    }
+
+    /// Whatever happens inside, there is an answer.
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         // In HTTP/1.1 hyper sees to it; a client of HTTP/2 would reset the stream and read nothing.
         let without_content = request.method() == Method::HEAD && request.version() == Version::HTTP_2;
         let response = self.answer_in_full(request).await;
@@ -165,7 +177,7 @@ impl Exchanges {
     }
 
     /// When the gateway is going away, the answer is the last one on an HTTP/1 connection.
-    pub(super) fn say_goodbye(&self, version: Version, headers: &mut HeaderMap) {
+    fn say_goodbye(&self, version: Version, headers: &mut HeaderMap) {
         if version != Version::HTTP_2 && self.edge.drain.has_begun() {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }

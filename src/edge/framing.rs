@@ -17,6 +17,7 @@ use http::Request;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+use super::idle::Activity;
 use crate::base::limits::{HEADER_BYTES, HEADER_COUNT, URI_BYTES};
 use crate::base::{Code, Fault};
 
@@ -95,6 +96,11 @@ pub(super) struct Guarded<S> {
     end: End,
     finding: Arc<Finding>,
     linger: Linger,
+    /// Whether hyper waits for more, and has sent all it had to send.
+    waits: bool,
+    has_sent: bool,
+    /// Is told when both hold and nothing is kept back here.
+    activity: Activity,
 }
 
 /// How reading goes on behind what is held.
@@ -113,12 +119,17 @@ enum End {
 /// How closing goes on.
 enum Linger {
     NotYet,
-    Reading { until: Pin<Box<Sleep>>, left: usize },
+    /// hyper has begun to close; the rest is being written.
+    Closing,
+    Reading {
+        until: Pin<Box<Sleep>>,
+        left: usize,
+    },
 }
 
 impl<S> Guarded<S> {
-    /// Guards what `inner` reads; what is refused stands in `finding`.
-    pub(super) fn new(inner: S, finding: Arc<Finding>) -> Self {
+    /// Guards what `inner` reads; what is refused stands in `finding`. `activity` is told whether the connection stands still.
+    pub(super) fn new(inner: S, finding: Arc<Finding>, activity: Activity) -> Self {
         Self {
             inner,
             guard: Guard::for_requests(LIMITS),
@@ -127,7 +138,41 @@ impl<S> Guarded<S> {
             end: End::NotYet,
             finding,
             linger: Linger::NotYet,
+            waits: false,
+            has_sent: true,
+            activity,
         }
+    }
+
+    /// The stream alone, of a connection that stands still.
+    pub(super) fn into_inner(self) -> S {
+        self.inner
+    }
+
+    /// Whether the guard is between two messages and holds no byte, and hyper has read and written all there was: then
+    /// hyper's own buffers are empty too, because it asks for more only when it has used up what it got.
+    fn stands_still(&self) -> bool {
+        self.waits
+            && self.has_sent
+            && self.held.is_empty()
+            && !self.leaves_unread()
+            && matches!(self.linger, Linger::NotYet)
+    }
+
+    fn tell(&self) {
+        self.activity.stands_still(self.stands_still());
+    }
+
+    fn reads<T>(&mut self, outcome: Poll<T>) -> Poll<T> {
+        self.waits = outcome.is_pending();
+        self.tell();
+        outcome
+    }
+
+    fn writes<T>(&mut self, outcome: T) -> T {
+        self.has_sent = false;
+        self.tell();
+        outcome
     }
 
     /// Hands on what has passed, as much as there is room for.
@@ -190,6 +235,38 @@ impl<S> Guarded<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> Guarded<S> {
+    fn read(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        loop {
+            self.hand_on(buffer);
+            if buffer.filled().len() > before || buffer.remaining() == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            match self.end {
+                End::NotYet => {}
+                End::StandIn(reason) => {
+                    self.find(Place::Head, reason);
+                    self.held.extend_from_slice(STAND_IN);
+                    self.passed = STAND_IN.len();
+                    self.end = End::Silence;
+                    continue;
+                }
+                End::Silence => return Poll::Pending,
+                End::Error(reason) => {
+                    self.find(Place::Body, reason);
+                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, reason)));
+                }
+            }
+            ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
+            if buffer.filled().len() == before {
+                return Poll::Ready(Ok(()));
+            }
+            self.judge(buffer, before);
+        }
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -197,48 +274,33 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let before = buffer.filled().len();
-        loop {
-            this.hand_on(buffer);
-            if buffer.filled().len() > before || buffer.remaining() == 0 {
-                return Poll::Ready(Ok(()));
-            }
-            match this.end {
-                End::NotYet => {}
-                End::StandIn(reason) => {
-                    this.find(Place::Head, reason);
-                    this.held.extend_from_slice(STAND_IN);
-                    this.passed = STAND_IN.len();
-                    this.end = End::Silence;
-                    continue;
-                }
-                End::Silence => return Poll::Pending,
-                End::Error(reason) => {
-                    this.find(Place::Body, reason);
-                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, reason)));
-                }
-            }
-            ready!(Pin::new(&mut this.inner).poll_read(context, buffer))?;
-            if buffer.filled().len() == before {
-                return Poll::Ready(Ok(()));
-            }
-            this.judge(buffer, before);
-        }
+        let outcome = this.read(context, buffer);
+        this.reads(outcome)
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write(context, bytes)
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.inner).poll_write(context, bytes);
+        this.writes(outcome)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_flush(context)
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.inner).poll_flush(context);
+        this.has_sent = matches!(outcome, Poll::Ready(Ok(())));
+        this.tell();
+        outcome
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if matches!(this.linger, Linger::NotYet) {
+            this.linger = Linger::Closing;
+            this.tell();
+        }
+        if matches!(this.linger, Linger::Closing) {
             ready!(Pin::new(&mut this.inner).poll_shutdown(context))?;
             if !this.leaves_unread() {
                 return Poll::Ready(Ok(()));
@@ -268,7 +330,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write_vectored(context, slices)
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.inner).poll_write_vectored(context, slices);
+        this.writes(outcome)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,9 +1,9 @@
-//! Speaking HTTP on one connection, under limits, until it ends or the gateway goes away.
+//! Speaking HTTP/2 on one connection, or what the operations listener speaks, under limits, until it ends or the gateway goes
+//! away. HTTP/1.1 at a door is spoken in [`super::http1`].
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_framing::http2::bounds::FRAME_BYTES;
@@ -16,7 +16,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::drain::{Drain, LINGER};
 use super::frames;
-use super::framing::{self, Finding};
 use super::idle::Activity;
 use super::report::Report;
 use super::untaken::Untaken;
@@ -104,8 +103,6 @@ impl Protocol {
 
 /// Which guard stands before hyper.
 pub(super) enum Guarding {
-    /// That of HTTP/1.1; what it refuses stands in the finding.
-    Http1(Arc<Finding>),
     /// That of HTTP/2; what it refuses is reported.
     Http2(Report),
     /// None: the operations listener is for loopback, has no backend behind it, and probes of old load balancers speak
@@ -138,11 +135,6 @@ where
         says_goodbye: matches!(guarding, Guarding::Http2(_)),
     };
     match guarding {
-        Guarding::Http1(finding) => {
-            let io = TokioIo::new(framing::Guarded::new(io, finding));
-            let connection = http1_builder().serve_connection(io, service);
-            until_done(connection, http1::Connection::graceful_shutdown, ends).await
-        }
         Guarding::Unguarded => {
             let connection = http1_builder().serve_connection(TokioIo::new(io), service);
             until_done(connection, http1::Connection::graceful_shutdown, ends).await
@@ -160,7 +152,7 @@ where
     }
 }
 
-fn http1_builder() -> http1::Builder {
+pub(super) fn http1_builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())

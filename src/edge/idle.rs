@@ -1,6 +1,7 @@
 //! Whether a connection has anything to do.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,10 +16,14 @@ struct Shared {
     state: Mutex<State>,
     /// Told when no further request is wanted.
     enough: Notify,
+    /// Whether all that has come was handed on and all that was answered has been sent.
+    stands_still: AtomicBool,
 }
 
 struct State {
     running: usize,
+    /// Answers whose bodies have not been given whole.
+    on_their_way: usize,
     begun: u64,
     idle_since: Instant,
 }
@@ -33,7 +38,19 @@ pub(super) struct Requests {
 }
 
 /// One running request; ends with the drop.
-pub(super) struct Running(Activity);
+pub(super) struct Running {
+    activity: Activity,
+    is_answered: bool,
+}
+
+/// What a connection comes to that has nothing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pause {
+    /// It rests: nothing has begun and nothing is on its way, neither here nor there.
+    Rest,
+    /// Nobody waits for it any longer.
+    End,
+}
 
 impl Activity {
     /// Idle since now.
@@ -41,10 +58,12 @@ impl Activity {
         Self(Arc::new(Shared {
             state: Mutex::new(State {
                 running: 0,
+                on_their_way: 0,
                 begun: 0,
                 idle_since: Instant::now(),
             }),
             enough: Notify::new(),
+            stands_still: AtomicBool::new(false),
         }))
     }
 
@@ -54,7 +73,15 @@ impl Activity {
         state.running = state.running.saturating_add(1);
         state.begun = state.begun.wrapping_add(1);
         drop(state);
-        Running(self.clone())
+        Running {
+            activity: self.clone(),
+            is_answered: false,
+        }
+    }
+
+    /// Told by who sees every byte of the connection. Only the task of the connection tells it and asks for it.
+    pub(super) fn stands_still(&self, whether: bool) {
+        self.0.stands_still.store(whether, Ordering::Relaxed);
     }
 
     /// The requests until now.
@@ -84,6 +111,32 @@ impl Activity {
         }
     }
 
+    /// Ends when the connection has rested for `rest`, or when [`Activity::idle_for`] would. It looks once in `rest`, whatever
+    /// happens meanwhile, so that a busy connection does not set a timer for every request.
+    pub(super) async fn pause(&self, rest: Duration, longest: Duration) -> Pause {
+        loop {
+            let now = Instant::now();
+            let end = self.ends(longest, now);
+            if end <= now {
+                return Pause::End;
+            }
+            let rests_at = self.ends(rest, now);
+            if rests_at <= now && self.is_whole() {
+                return Pause::Rest;
+            }
+            let next = if rests_at > now { rests_at } else { now + rest };
+            tokio::select! {
+                () = tokio::time::sleep_until(next.min(end)) => {}
+                () = self.0.enough.notified() => return Pause::End,
+            }
+        }
+    }
+
+    /// Whether every answer has gone and nothing of a next request has come.
+    fn is_whole(&self) -> bool {
+        self.state().on_their_way == 0 && self.0.stands_still.load(Ordering::Relaxed)
+    }
+
     /// When it will have been idle for `longest`, if nothing begins from `now` on.
     fn ends(&self, longest: Duration, now: Instant) -> Instant {
         let state = self.state();
@@ -99,15 +152,34 @@ impl Activity {
 impl Running {
     /// No request is wanted on the connection after this one.
     pub(super) fn is_the_last(&self) {
-        self.0.0.enough.notify_one();
+        self.activity.0.enough.notify_one();
+    }
+
+    /// There is an answer; from now until the drop it is on its way.
+    pub(super) fn is_answered(&mut self) {
+        let mut state = self.activity.state();
+        state.end();
+        state.on_their_way = state.on_their_way.saturating_add(1);
+        drop(state);
+        self.is_answered = true;
+    }
+}
+
+impl State {
+    fn end(&mut self) {
+        self.running = self.running.saturating_sub(1);
+        self.idle_since = Instant::now();
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let mut state = self.0.state();
-        state.running = state.running.saturating_sub(1);
-        state.idle_since = Instant::now();
+        let mut state = self.activity.state();
+        if self.is_answered {
+            state.on_their_way = state.on_their_way.saturating_sub(1);
+        } else {
+            state.end();
+        }
     }
 }
 
@@ -135,5 +207,38 @@ mod tests {
             "the time begins anew"
         );
         assert_eq!(activity.requests(), Requests { running: 0, begun: 2 });
+    }
+
+    #[tokio::test]
+    async fn a_connection_rests_when_nothing_is_on_its_way_in_either_direction() {
+        let rest = Duration::from_millis(5);
+        let activity = Activity::new();
+        let pauses = async || {
+            tokio::time::timeout(rest * 4, activity.pause(rest, LONGEST))
+                .await
+                .ok()
+        };
+        assert_eq!(pauses().await, None, "bytes may be on their way");
+        activity.stands_still(true);
+        let rests = async || activity.pause(rest, LONGEST).await == Pause::Rest;
+        assert!(rests().await);
+        let mut request = activity.begin();
+        assert_eq!(pauses().await, None, "a request runs");
+        request.is_answered();
+        assert_eq!(activity.requests().running, 0);
+        assert_eq!(pauses().await, None, "its answer is on its way");
+        drop(request);
+        assert!(rests().await);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_never_rests_ends_all_the_same() {
+        let (rest, longest) = (Duration::from_millis(5), Duration::from_millis(50));
+        let activity = Activity::new();
+        let began = Instant::now();
+        assert_eq!(activity.pause(rest, longest).await, Pause::End);
+        assert!(began.elapsed() >= longest);
+        activity.begin().is_the_last();
+        assert_eq!(activity.pause(rest, LONGEST).await, Pause::End);
     }
 }

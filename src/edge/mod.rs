@@ -27,6 +27,7 @@ mod greet;
 mod handshake;
 mod head;
 mod http;
+mod http1;
 mod idle;
 mod listener;
 mod patience;

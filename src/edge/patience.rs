@@ -81,6 +81,11 @@ impl<I> Patient<I> {
         }
     }
 
+    /// The stream alone, of a connection that nothing is waited for on.
+    pub(super) fn into_inner(self) -> I {
+        self.io
+    }
+
     /// Where it will stand why this connection was cut.
     pub(super) fn cut(&self) -> Cut {
         self.cut.clone()
