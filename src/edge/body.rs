@@ -66,6 +66,9 @@ where
             return Poll::Ready(Some(Err(too_slow())));
         }
         let frame = ready!(Pin::new(&mut this.inner).poll_frame(context));
+        if let (Some(room), true) = (&this.room, frame.is_none() || this.inner.is_end_stream()) {
+            room.note_end();
+        }
         Poll::Ready(frame.map(|frame| {
             let frame = frame.map_err(Into::into)?.map_data(alone);
             if let (Some(room), Some(data)) = (&this.room, frame.data_ref()) {
@@ -165,6 +168,7 @@ mod tests {
             body.collect().await.map(|body| (body.to_bytes(), room))
         };
         let (_, held) = read(48 * 1024).await.unwrap();
+        assert!(held.is_whole());
         let error = read(48 * 1024).await.unwrap_err();
         assert!(error.is::<NoRoom>(), "{error}");
         read(16 * 1024).await.unwrap();

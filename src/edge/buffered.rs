@@ -4,7 +4,7 @@
 //! what they sent.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::places::Share;
 use crate::answer::NoRoom;
@@ -29,6 +29,8 @@ pub(super) struct Reservation {
     used: AtomicU64,
     /// Bytes taken from the budget for them.
     taken: AtomicU64,
+    /// Whether the body was read to its end.
+    is_whole: AtomicBool,
 }
 
 impl Budget {
@@ -47,6 +49,7 @@ impl Budget {
             share: Arc::clone(share),
             used: AtomicU64::new(0),
             taken: AtomicU64::new(0),
+            is_whole: AtomicBool::new(false),
         })
     }
 }
@@ -55,6 +58,16 @@ impl Reservation {
     /// Whether no byte of the body has been read.
     pub(super) fn is_unused(&self) -> bool {
         self.used.load(Ordering::Relaxed) == 0
+    }
+
+    /// The body has been read to its end.
+    pub(super) fn note_end(&self) {
+        self.is_whole.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has.
+    pub(super) fn is_whole(&self) -> bool {
+        self.is_whole.load(Ordering::Relaxed)
     }
 
     /// Room for `bytes` more.

@@ -116,6 +116,7 @@ impl Exchanges {
         // Only a request with a body pays for one, and holds what it paid for until it is answered.
         let room = (!request.body().is_end_stream()).then(|| self.budget.reserve(&self.place.share()));
         let paid = room.clone();
+        let body = room.clone();
         let expecting = room.clone().filter(|_| request.headers().contains_key(EXPECT));
         let request = request.map(|body| match room {
             Some(room) => Body::new(Timed::new(body, longest).within(room)),
@@ -125,6 +126,11 @@ impl Exchanges {
             Some(response) => response,
             None => self.failed(),
         };
+        if body.is_some_and(|body| !body.is_whole()) {
+            // hyper looks what is left of the body before it has the answer: too much, and the answer says that the connection
+            // ends with it.
+            tokio::task::yield_now().await;
+        }
         // Nobody needs to know what runs here or behind (HDR-04). `Date` is hyper's.
         response.headers_mut().remove(SERVER);
         response.headers_mut().remove(X_POWERED_BY);
@@ -183,18 +189,18 @@ impl Exchanges {
         }
     }
 
-    /// Runs the request as a task of its own, so that a client that hangs up does not stop a payment half-way, and a
-    /// panic ends one request, not its connection.
+    /// Runs the request so that a client that hangs up does not stop a payment half-way, and a panic ends one request, not its
+    /// connection.
     async fn serve(&self, request: Request<Body>, paid: Option<Arc<Reservation>>) -> Option<Response<Body>> {
         let permit = Arc::clone(&self.running).acquire_owned().await.ok()?;
         let (serve, connection) = (Arc::clone(&self.serve), Arc::clone(&self.connection));
         let place = Arc::clone(&self.place);
-        let task = self.edge.drain.spawn_request(async move {
+        let work = async move {
             let response = serve.serve(connection, request).await;
             drop((permit, paid, place));
             response
-        });
-        task.await.ok().flatten()
+        };
+        self.edge.drain.complete(work).await
     }
 
     /// The answer when there is none: a defect of ours, or the deadline of a drain.

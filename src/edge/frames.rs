@@ -2,7 +2,7 @@
 //!
 //! hyper gets no byte that the guard has not judged, and the guard sees what hyper sends. When a client is refused it is
 //! told so by GOAWAY, as far as that can be done without waiting, and the connection ends. Requests that have begun run to
-//! their end all the same: they are tasks of their own (`exchange.rs`).
+//! their end all the same ([`super::completion`]).
 
 use std::future::Future as _;
 use std::io::{self, IoSlice};

@@ -18,6 +18,7 @@ mod body;
 mod buffered;
 mod certificates;
 mod client_auth;
+mod completion;
 mod drain;
 mod exchange;
 mod fields;
