@@ -4,7 +4,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::server::TlsStream;
@@ -14,7 +13,7 @@ use super::exchange::Serve;
 use super::handshake::{Failure, client_behind, shake_hands};
 use super::places::Place;
 use super::standing::Standing;
-use super::tls::DoorTls;
+use super::tls::{DoorTls, TlsInForce};
 use crate::base::{Code, Door};
 use crate::telemetry::names;
 
@@ -50,7 +49,7 @@ impl Edge {
         let greeting = async {
             let (stream, peer, place) = self.introduce(arrival, door, serve, deadline).await?;
             let setup = tls.in_force();
-            let stream = self.secure(stream, peer, door, setup.config(), deadline).await?;
+            let stream = self.secure(stream, peer, door, &setup, deadline).await?;
             let chain = stream.get_ref().1.peer_certificates();
             let standing = Standing::new(tls, setup, chain, self.clock.now());
             Some(Greeted {
@@ -109,10 +108,10 @@ impl Edge {
         stream: TcpStream,
         peer: SocketAddr,
         door: Door,
-        tls: Arc<ServerConfig>,
+        setup: &TlsInForce,
         deadline: Instant,
     ) -> Option<TlsStream<TcpStream>> {
-        let handshake = shake_hands(stream, tls, self.turns(door));
+        let handshake = shake_hands(stream, setup, self.turns(door));
         let (failure, text) = match tokio::time::timeout_at(deadline, handshake).await {
             Ok(Ok(stream)) => return Some(stream),
             Ok(Err(error)) => (Failure::of(&error), error.to_string()),

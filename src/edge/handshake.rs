@@ -2,9 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use rustls::ServerConfig;
 use rustls::server::Acceptor;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
@@ -13,6 +11,7 @@ use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::proxy_protocol::{Header, Origin, Refusal};
+use super::tls::TlsInForce;
 use crate::base::Code;
 
 /// Handshakes that compute at once, a core. A full one costs a core about 300 microseconds of key exchange and signature; if
@@ -67,10 +66,11 @@ pub(super) async fn client_behind(stream: &mut TcpStream) -> io::Result<Option<S
 /// The TLS handshake. The first flight is read before a turn is asked for: whoever says nothing takes nobody's.
 pub(super) async fn shake_hands(
     stream: TcpStream,
-    tls: Arc<ServerConfig>,
+    setup: &TlsInForce,
     turns: &Turns,
 ) -> io::Result<TlsStream<TcpStream>> {
     let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+    let tls = setup.config_for(&hello.client_hello());
     let turn = turns.0.acquire().await;
     // Key exchange and signature happen in this call, not in what it returns.
     let rest = hello.into_stream(tls);

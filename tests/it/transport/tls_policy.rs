@@ -64,6 +64,34 @@ async fn every_group_of_the_policy_is_good_by_itself() {
     }
 }
 
+/// TLS-02: the suite is chosen by the order of the policy, but whoever has no instructions for AES gets what they can compute.
+#[tokio::test]
+async fn the_suite_is_the_gateways_choice_unless_the_client_computes_no_aes() {
+    use cipher_suite::{
+        TLS13_AES_128_GCM_SHA256 as AES_128, TLS13_AES_256_GCM_SHA384 as AES_256,
+        TLS13_CHACHA20_POLY1305_SHA256 as CHACHA20,
+    };
+    let opened = public();
+    for (offered, expected) in [
+        (vec![AES_256, AES_128, CHACHA20], AES_128),
+        (vec![AES_256, CHACHA20, AES_128], AES_128),
+        (vec![CHACHA20, AES_256, AES_128], CHACHA20),
+        (vec![AES_256, CHACHA20], AES_256),
+        (vec![CHACHA20], CHACHA20),
+    ] {
+        let provider = CryptoProvider {
+            cipher_suites: offered.clone(),
+            ..default_provider()
+        };
+        let stream = client(&opened, provider)
+            .connect(opened.address, "localhost")
+            .await
+            .unwrap();
+        let agreed = stream.get_ref().1.negotiated_cipher_suite();
+        assert_eq!(agreed, Some(expected), "{offered:?}");
+    }
+}
+
 /// A client of TLS 1.2 with the suites of ring.
 fn old(opened: &Opened) -> Client {
     let provider = Arc::new(default_provider());
@@ -134,6 +162,8 @@ async fn no_early_data_is_taken() {
     let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
     let mut again = rustls::ClientConnection::new(config, name).unwrap();
     assert!(again.early_data().is_none());
+    // That took the one ticket there was.
+    client.open(opened.address).await.unwrap().get("/").await.unwrap();
     let stream = client.connect(opened.address, "localhost").await.unwrap();
     assert_eq!(stream.get_ref().1.handshake_kind(), Some(HandshakeKind::Resumed));
 }
