@@ -26,6 +26,8 @@ const MEMORY: Goal = at_most("nginx", 1.4, 1.0);
 const CONNECTIONS: usize = 16;
 /// Connections that are open and wait.
 const IDLE: usize = 5_000;
+/// How long they wait before memory is looked at: who gives back what it does not need has had time to.
+const WAIT: std::time::Duration = std::time::Duration::from_secs(1);
 /// How many of them are being opened at once.
 const OPENING: usize = 16;
 
@@ -156,6 +158,7 @@ async fn cost_of_idling(stage: &Stage, port: u16, process: &Process) -> Outcome<
             open.push(connection.await??);
         }
     }
+    tokio::time::sleep(WAIT).await;
     let after = process.memory();
     Ok(after.saturating_sub(before) as f64 / 1024.0 / open.len() as f64)
 }
