@@ -87,6 +87,7 @@ impl Report {
     pub fn without_failures(self) -> Outcome<Self> {
         match (self.failures(), self.latencies.total()) {
             (0, 1..) => Ok(self),
+            (0, 0) => Err("no request was answered in the time there was".into()),
             _ => Err(format!("requests failed: {:?}", self.answers).into()),
         }
     }
