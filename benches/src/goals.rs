@@ -4,6 +4,9 @@
 use crate::document::table;
 use crate::statistics::Ratio;
 
+/// Against itself, so that only what was measured tells one goal from another.
+pub const ITSELF: &str = "itself";
+
 /// Which way a ratio is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Better {
@@ -136,7 +139,10 @@ fn summary(verdicts: &[Verdict]) -> String {
         let some = verdicts
             .iter()
             .filter(|verdict| wanted.contains(&verdict.state()))
-            .map(|verdict| format!("{} ({})", verdict.line, verdict.goal.against));
+            .map(|verdict| match verdict.goal.against {
+                ITSELF => format!("{} ({})", verdict.line, verdict.what),
+                against => format!("{} ({against})", verdict.line),
+            });
         let some: Vec<_> = some.collect();
         if some.is_empty() {
             "none".to_owned()

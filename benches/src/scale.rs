@@ -11,7 +11,7 @@ use crate::bars::{Bar, Group, svg};
 use crate::configuration::{SMALL, Shape};
 use crate::contests::at_most;
 use crate::document::{Document, circumstances, progress, table, thousands};
-use crate::goals::{Verdict, lines};
+use crate::goals::{ITSELF, Verdict, lines};
 use crate::load::{Pace, run};
 use crate::machine::Watch;
 use crate::request::Kind;
@@ -155,7 +155,7 @@ fn verdict(dimension: &Dimension, cost: &Cost) -> Verdict {
         "9",
         &what,
         "CPU, large by small",
-        at_most("itself", 1.15, 1.05),
+        at_most(ITSELF, 1.15, 1.05),
         &cost.ratio,
     )
 }
