@@ -114,15 +114,6 @@ impl Writer {
     }
 }
 
-/// Asleep, not waiting at the channel: nobody who hands over a batch has to wake this thread.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "it is time that is waited for, on a thread that has nothing else to do"
-)]
-fn sleep(gather: Duration) {
-    std::thread::sleep(gather);
-}
-
 fn write_all(
     mut appender: Appender,
     waiting: &Receiver<Job>,
@@ -132,7 +123,7 @@ fn write_all(
     let mut jobs = Vec::with_capacity(TOGETHER);
     let mut gather = Duration::ZERO;
     while let Ok(first) = waiting.recv() {
-        sleep(gather);
+        let_gather(gather);
         wait.begin(first.handed_over);
         jobs.push(first);
         jobs.extend(waiting.try_iter().take(TOGETHER - 1));
@@ -148,6 +139,15 @@ fn write_all(
         }
         answer(&mut jobs, outcomes);
     }
+}
+
+/// Asleep, not waiting at the channel: nobody who hands over a batch has to wake this thread.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what is waited for is that time passes, on a thread of its own"
+)]
+fn let_gather(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// How long batches gather before the next commit.
