@@ -32,6 +32,7 @@ mod rate;
 mod request_path;
 mod restart;
 mod route;
+mod route_tree;
 mod routes;
 mod schema;
 pub mod secret_ref;

@@ -14,7 +14,7 @@ pub struct PathPattern {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Segment {
+pub(super) enum Segment {
     Literal(String),
     Parameter(String),
     Rest(String),
@@ -24,6 +24,10 @@ impl PathPattern {
     /// The pattern as written.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    pub(super) fn segments(&self) -> &[Segment] {
+        &self.segments
     }
 
     /// Whether a request's path is of this pattern. A parameter takes no empty segment.
@@ -211,16 +215,23 @@ impl Segment {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pattern(text: &str) -> PathPattern {
+impl PathPattern {
+    pub(super) fn of(text: &str) -> Self {
         let node = toml::de::DeValue::String(text.into());
-        PathPattern::read(&Value {
+        Self::read(&Value {
             node: &node,
             folder: "/".as_ref(),
         })
         .unwrap()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(text: &str) -> PathPattern {
+        PathPattern::of(text)
     }
 
     fn matches(text: &str, path: &str) -> bool {

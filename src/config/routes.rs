@@ -1,16 +1,21 @@
 //! The table of routes: which one a request belongs to, and that there is never a doubt about it.
 
+use std::collections::HashMap;
+
 use http::Method;
 
 use super::path_pattern::Overlap;
 use super::request_path::RequestPath;
 use super::route::Route;
+use super::route_tree::RouteTree;
 use super::section::Section;
 
 /// All routes of the gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Routes {
     routes: Vec<Route>,
+    /// The places of the routes, by host and by path.
+    hosts: HashMap<String, RouteTree>,
 }
 
 /// What a request's host, path and method lead to.
@@ -26,7 +31,14 @@ pub enum Lookup<'a> {
 
 impl Routes {
     pub(super) fn new(routes: Vec<Route>) -> Self {
-        Routes { routes }
+        let mut hosts = HashMap::<String, RouteTree>::new();
+        for (place, route) in routes.iter().enumerate() {
+            hosts
+                .entry(route.host.clone())
+                .or_default()
+                .insert(&route.path, place);
+        }
+        Routes { routes, hosts }
     }
 
     /// The routes, in the order of the file.
@@ -41,7 +53,7 @@ impl Routes {
 
     /// Whether any route belongs to this authority.
     pub fn has_host(&self, host: &str) -> bool {
-        self.routes.iter().any(|route| route.host == host)
+        self.hosts.contains_key(host)
     }
 
     /// Finds the route of a request. The strictest pattern that takes the path decides, whatever the method: a route
@@ -50,10 +62,11 @@ impl Routes {
         if path.is_reserved() {
             return Lookup::Unknown;
         }
-        let taking: Vec<&Route> = self
-            .routes
-            .iter()
-            .filter(|route| route.host == host && route.path.matches(path))
+        let places = self.hosts.get(host).map(|tree| tree.taking(path));
+        let taking: Vec<&Route> = places
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|place| self.routes.get(place))
             .collect();
         let beaten = |route: &Route| {
             taking
