@@ -1,5 +1,7 @@
 //! Randomness as an argument.
 
+use std::cell::RefCell;
+
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 /// A source of random bytes fit for keys and credentials.
@@ -26,6 +28,44 @@ impl dyn Entropy + '_ {
     }
 }
 
+/// The longest identifier: a UUID's or a trace's, 128 bits. What is longer is a secret, and comes from the system when it is
+/// needed, not before.
+const IDENTIFIER_BYTES: usize = 16;
+/// What is drawn at once for identifiers: a request takes a few, and each draw is a call of the system.
+const SUPPLY_BYTES: usize = 256;
+
+/// Random bytes for the identifiers that one thread makes next.
+struct Supply {
+    bytes: [u8; SUPPLY_BYTES],
+    /// So many of them, the last ones, were not given out.
+    unused: usize,
+}
+
+thread_local! {
+    static SUPPLY: RefCell<Supply> = const { RefCell::new(Supply { bytes: [0; SUPPLY_BYTES], unused: 0 }) };
+}
+
+impl Supply {
+    /// Gives out bytes nobody has had, and forgets them.
+    fn give(&mut self, bytes: &mut [u8], source: &SystemRandom) -> bool {
+        if self.unused < bytes.len() {
+            self.unused = 0;
+            if source.fill(&mut self.bytes).is_err() {
+                return false;
+            }
+            self.unused = SUPPLY_BYTES;
+        }
+        let next = SUPPLY_BYTES - self.unused;
+        let Some(given) = self.bytes.get_mut(next..next + bytes.len()) else {
+            return false;
+        };
+        bytes.copy_from_slice(given);
+        given.fill(0);
+        self.unused -= bytes.len();
+        true
+    }
+}
+
 /// The operating system's randomness.
 #[derive(Clone, Debug)]
 pub struct SystemEntropy(SystemRandom);
@@ -42,8 +82,47 @@ impl Entropy for SystemEntropy {
         reason = "without randomness no answer of this program is safe; stopping is the only one left"
     )]
     fn fill(&self, bytes: &mut [u8]) {
-        if self.0.fill(bytes).is_err() {
+        let is_given = bytes.len() <= IDENTIFIER_BYTES
+            && SUPPLY
+                .try_with(|supply| supply.borrow_mut().give(bytes, &self.0))
+                .unwrap_or(false);
+        if !is_given && self.0.fill(bytes).is_err() {
             panic!("the operating system gives no randomness");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_bytes_are_given_twice_and_none_are_kept() {
+        let entropy: &dyn Entropy = &SystemEntropy::default();
+        let draws = 10 * SUPPLY_BYTES / 10;
+        let seen: HashSet<[u8; 10]> = (0..draws).map(|_| entropy.bytes()).collect();
+        assert_eq!(seen.len(), draws);
+        SUPPLY.with_borrow(|supply| {
+            let (used, unused) = supply.bytes.split_at(SUPPLY_BYTES - supply.unused);
+            assert!(used.iter().all(|byte| *byte == 0));
+            assert!(unused.len() < 8 || unused.iter().any(|byte| *byte != 0));
+        });
+    }
+
+    #[test]
+    fn secrets_are_not_drawn_before_they_are_needed() {
+        let entropy: &dyn Entropy = &SystemEntropy::default();
+        let unused = || SUPPLY.with_borrow(|supply| supply.unused);
+        let _: [u8; IDENTIFIER_BYTES] = entropy.bytes();
+        let before = unused();
+        let (one, other): ([u8; 32], [u8; 32]) = (entropy.bytes(), entropy.bytes());
+        assert_ne!(one, other);
+        assert_eq!(unused(), before);
+        let threads =
+            [0; 2].map(|_| std::thread::spawn(|| (&SystemEntropy::default() as &dyn Entropy).bytes::<16>()));
+        let [one, other] = threads.map(|thread| thread.join().unwrap());
+        assert_ne!(one, other);
     }
 }

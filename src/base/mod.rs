@@ -10,6 +10,7 @@ pub mod event;
 pub mod fault;
 pub mod id;
 pub mod limits;
+pub mod runtime_number;
 pub mod secret;
 pub mod source_prefix;
 
@@ -21,5 +22,6 @@ pub use fault::{Code, Fault};
 pub use id::{
     AdminName, ClientId, CustomerId, DeviceId, RequestId, RouteName, SessionId, TokenId, TransactionId,
 };
+pub use runtime_number::RuntimeNumber;
 pub use secret::Secret;
 pub use source_prefix::SourcePrefix;
