@@ -54,7 +54,7 @@ pub struct UpstreamLimits {
     pub connect: Duration,
     /// How long a connection is kept idle: less than the 5 s after which common servers close theirs.
     pub idle: Duration,
-    /// Idle connections kept for each URL.
+    /// Idle connections kept for each URL by each runtime.
     pub idle_connections: usize,
     /// Requests running at once; more wait within their deadlines.
     pub requests: usize,
@@ -177,14 +177,17 @@ impl Cluster {
         })
     }
 
-    /// The endpoint to try next, with its place; `tried` has one mark an endpoint.
-    pub(super) fn choose(&self, tried: &[bool]) -> Option<(usize, &Endpoint)> {
+    /// The endpoint to try next, with its place, which is not among the `tried`.
+    pub(super) fn choose(&self, tried: &[usize]) -> Option<(usize, &Endpoint)> {
+        if let [only] = self.endpoints.as_slice() {
+            return tried.is_empty().then_some((0, only));
+        }
         let now = Instant::now();
         let candidates: Vec<_> = self
             .endpoints
             .iter()
-            .zip(tried)
-            .map(|(endpoint, tried)| endpoint.candidate(*tried, now))
+            .enumerate()
+            .map(|(place, endpoint)| endpoint.candidate(tried.contains(&place), now))
             .collect();
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let place = balance::choose(&candidates, turn)?;

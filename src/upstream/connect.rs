@@ -1,48 +1,92 @@
-//! A fresh connection to a backend: TCP, TLS, and an HTTP/1.1 driver.
+//! A connection to a backend: how it comes about (TCP, TLS), and what it is while nothing runs on it.
 
+use std::future::{Future as _, poll_fn};
 use std::io;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
+use bytes::BytesMut;
+use countersign_framing::http1::{Guard, Limits};
 use rustls::ClientConfig;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
+use tokio::task::coop::unconstrained;
 use tokio_rustls::TlsConnector;
 
 use super::endpoint::Address;
-use super::ledger::Ledger;
-use super::watched::Watch;
+use super::transport::{Counted, Transport};
 use crate::base::limits::{HEADER_BYTES, HEADER_COUNT};
 
 /// What a backend may send as the head of an answer: as much as we take from clients, and our own fields.
 pub(super) const ANSWER_HEAD_BYTES: usize = 2 * HEADER_BYTES;
 
-/// What is read ahead of an answer that nobody has taken yet: its head fits twice. A backend that sends faster than its
-/// answer is taken waits.
-const READ_AHEAD_BYTES: usize = 2 * ANSWER_HEAD_BYTES;
-
 /// An open connection, with nothing running on it.
-#[derive(Debug)]
 pub(super) struct Connected {
-    pub(super) sender: SendRequest<Full<Bytes>>,
-    pub(super) ledger: Ledger,
-    pub(super) watch: Watch,
-    driver: JoinHandle<()>,
+    pub(super) transport: Box<dyn Transport>,
+    /// Judges what comes.
+    pub(super) guard: Guard,
+    /// What has come and has not passed yet; empty while nothing runs.
+    pub(super) held: BytesMut,
+}
+
+/// What a backend does on a connection on which nothing runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// It waits, as it should.
+    Kept,
+    /// It has closed the connection.
+    Ended,
+    /// It has said something that nobody asked for, which would be taken for the answer to the next request.
+    Broken,
 }
 
 impl Connected {
-    /// Ends the connection at once and waits until its driver has let go of the socket: from then on no byte can leave,
-    /// and the word of ledger and watch is final.
-    pub(super) async fn stop(self) -> (Ledger, Watch) {
-        self.driver.abort();
-        // It was cancelled or had ended by itself; either is the end of it.
-        let _ = self.driver.await;
-        (self.ledger, self.watch)
+    /// Over `transport`.
+    pub(super) fn new(transport: Box<dyn Transport>) -> Self {
+        let limits = Limits {
+            header_bytes: ANSWER_HEAD_BYTES,
+            header_count: HEADER_COUNT,
+            ..Limits::default()
+        };
+        Self {
+            transport,
+            guard: Guard::for_answers(limits),
+            held: BytesMut::new(),
+        }
+    }
+
+    /// What the backend has done since the last answer. Does not wait.
+    pub(super) fn silence(&mut self) -> Silence {
+        let mut byte = [0];
+        let mut byte = ReadBuf::new(&mut byte);
+        let transport = &mut self.transport;
+        let looking = poll_fn(|context| Poll::Ready(Pin::new(&mut *transport).poll_read(context, &mut byte)));
+        // Silence must be the backend's, not that of a task whose turn is over.
+        let looking = pin!(unconstrained(looking));
+        match looking.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Poll::Pending) if self.held.is_empty() => Silence::Kept,
+            Poll::Ready(Poll::Ready(Ok(()))) if byte.filled().is_empty() => Silence::Ended,
+            Poll::Ready(Poll::Ready(Err(_))) => Silence::Ended,
+            _ => Silence::Broken,
+        }
+    }
+
+    /// Ends a connection on which nothing runs, with a goodbye where TLS has one and the socket takes it at once.
+    pub(super) fn close(mut self) {
+        let goodbye = Pin::new(&mut self.transport).poll_shutdown(&mut Context::from_waker(Waker::noop()));
+        if let Poll::Ready(Err(error)) = goodbye {
+            tracing::debug!(%error, "a connection to a backend ended before it was closed");
+        }
+    }
+}
+
+impl std::fmt::Debug for Connected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connected")
+            .field("guard", &self.guard)
+            .finish_non_exhaustive()
     }
 }
 
@@ -85,40 +129,13 @@ async fn secure(
     address: &Address,
     tls: Option<&Arc<ClientConfig>>,
 ) -> io::Result<Connected> {
-    let ledger = Ledger::default();
-    let socket = ledger.below(socket);
+    let socket = Counted::new(socket);
     let Some(name) = address.server_name.clone() else {
-        return start(ledger.above(socket), ledger).await;
+        return Ok(Connected::new(Box::new(socket)));
     };
     let config = tls.ok_or_else(|| io::Error::other("TLS is not set up for this upstream"))?;
     let stream = TlsConnector::from(Arc::clone(config))
         .connect(name, socket)
         .await?;
-    start(ledger.above(stream), ledger).await
-}
-
-async fn start<S>(stream: S, ledger: Ledger) -> io::Result<Connected>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let watch = Watch::default();
-    let (sender, connection) = http1::Builder::new()
-        .max_headers(HEADER_COUNT)
-        .max_header_size(ANSWER_HEAD_BYTES)
-        .max_buf_size(READ_AHEAD_BYTES)
-        .handshake(TokioIo::new(watch.over(stream)))
-        .await
-        .map_err(io::Error::other)?;
-    let driver = tokio::spawn(async move {
-        // The exchange that runs on it hears of an error too, and says what it means.
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection to a backend ended");
-        }
-    });
-    Ok(Connected {
-        sender,
-        ledger,
-        watch,
-        driver,
-    })
+    Ok(Connected::new(Box::new(stream)))
 }

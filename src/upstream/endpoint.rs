@@ -1,7 +1,7 @@
 //! One URL of an upstream: where it is, how well it is, and its connections.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use http::Uri;
@@ -93,6 +93,8 @@ pub(super) struct Endpoint {
     pub(super) address: Address,
     pub(super) pool: Pool,
     pending: AtomicUsize,
+    /// Whether there is anything to say of its health; mostly not, and then nobody takes the lock.
+    is_ailing: AtomicBool,
     /// Held for a few instructions at a time.
     health: Mutex<Health>,
 }
@@ -103,6 +105,7 @@ impl Endpoint {
             address,
             pool,
             pending: AtomicUsize::new(0),
+            is_ailing: AtomicBool::new(false),
             health: Mutex::default(),
         }
     }
@@ -111,7 +114,11 @@ impl Endpoint {
     pub(super) fn candidate(&self, tried: bool, now: Instant) -> Candidate {
         Candidate {
             pending: self.pending.load(Ordering::Relaxed),
-            out_until: self.health().out_until(now),
+            out_until: if self.is_ailing.load(Ordering::Acquire) {
+                self.health().out_until(now)
+            } else {
+                None
+            },
             tried,
         }
     }
@@ -124,12 +131,16 @@ impl Endpoint {
 
     /// Records how an exchange went.
     pub(super) fn report(&self, well: bool) {
+        if well && !self.is_ailing.load(Ordering::Acquire) {
+            return;
+        }
         let mut health = self.health();
         if well {
             health.worked();
         } else {
             health.failed(Instant::now());
         }
+        self.is_ailing.store(!well, Ordering::Release);
     }
 
     fn health(&self) -> std::sync::MutexGuard<'_, Health> {

@@ -1,219 +1,229 @@
-//! One request and its answer on one connection.
+//! One request and its answer on one connection: HTTP/1.1 (RFC 9112), written and read by the task that waits for it.
+//!
+//! Every byte of an answer is judged before it is read (HTTP-01, HTTP-02, HTTP-03, HTTP-05 and HTTP-06, read for answers),
+//! and one answer passes for one request. A connection that stands idle has nothing to say: bytes that nobody asked for
+//! would be taken for the answer to the next request, so a connection on which they came is never used again, whether they
+//! came in one piece with the answer before or later.
 
-use bytes::{Bytes, BytesMut};
-use countersign_framing::http1::{Kind, Reason};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Body as _, Incoming};
+use std::future::{Future as _, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::buf::Chain;
+use bytes::{Buf as _, Bytes};
+use countersign_framing::http1::{Asked, Kind, Reason};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
-use super::connect::Connected;
+use super::collect::Collected;
+use super::connect::{Connected, Silence};
+use super::request_head;
 use super::room::{Room, SHORT_ANSWER_BYTES, hold};
 use super::send::{Answer, SendError};
 
-/// Most bytes of an answer that is too large which are still read, to record its digest (design 6).
-const DIGESTED_ANSWER_BYTES: usize = 64 * 1024 * 1024;
-
-/// What is set aside for an answer's body before any of it came, where it says that it is that long: a page of memory.
-const FIRST_BYTES: usize = 4096;
+/// How much is read at once: the longest record of TLS (RFC 8446, section 5.1).
+const READ_BYTES: usize = 16 * 1024;
 
 /// A request as it goes on the wire, and the bounds of its exchange.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     pub(super) method: Method,
     /// Path and query, as authorised.
-    pub(super) target: Uri,
+    pub(super) target: PathAndQuery,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     pub(super) deadline: Instant,
     pub(super) answer_limit: usize,
 }
 
-impl Outgoing {
-    fn request(&self) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(self.body.clone()));
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.target.clone();
-        *request.headers_mut() = self.headers.clone();
-        request
-    }
-}
-
 /// Sends the request on `connection` and reads the whole answer. The connection comes back when it can be used again.
 pub(super) async fn exchange(
-    mut connection: Connected,
+    connection: Connected,
     outgoing: &Outgoing,
     room: &Room,
 ) -> (Result<Answer, SendError>, Option<Connected>) {
-    let mark = connection.ledger.mark();
-    connection.watch.ask(&outgoing.method);
-    let sending = connection.sender.try_send_request(outgoing.request());
-    let ended = match timeout_at(outgoing.deadline, sending).await {
-        Ok(Ok(response)) => match read_answer(response, outgoing, room).await {
-            Ok(answer) => return (Ok(answer), usable(connection)),
-            Err(error) => Ended::InAnswer(error),
-        },
-        Ok(Err(mut error)) => Ended::BeforeAnswer {
-            handed_back: error.take_message().is_some(),
-            cause: error.into_error(),
-        },
-        Err(_) => Ended::TooLate,
-    };
-    let (ledger, watch) = connection.stop().await;
-    let sent = ledger.has_sent_since(mark);
-    (Err(ended.judge(sent, watch.refused())), None)
+    let mut exchange = Exchange::new(connection, outgoing);
+    match timeout_at(outgoing.deadline, exchange.run(outgoing, room)).await {
+        Ok(Ok(())) => exchange.finish(),
+        Ok(Err(failure)) => (Err(exchange.judge(failure)), None),
+        Err(_) => (Err(exchange.judge(Failure::TooLate)), None),
+    }
 }
 
-/// The connection, if the backend has said nothing but its answer: what it says unasked would be taken for the next one.
-fn usable(connection: Connected) -> Option<Connected> {
-    if let Some(reason) = connection.watch.refused() {
-        tracing::warn!(%reason, "a backend sent more than its answer; the connection is not used again");
-    }
-    connection.watch.is_at_rest().then_some(connection)
+struct Exchange {
+    connection: Connected,
+    unwritten: Chain<Bytes, Bytes>,
+    is_flushed: bool,
+    /// Nothing more can be written; an answer may stand there all the same.
+    write_error: Option<io::Error>,
+    /// Whether a byte of the request was handed to the transport.
+    is_offered: bool,
+    /// What the socket had taken before that.
+    written_before: u64,
+    answer: Collected,
+    long: Option<OwnedSemaphorePermit>,
 }
 
 /// How an exchange that failed has ended.
-enum Ended {
-    /// The connection failed, or what came was not the head of an answer.
-    BeforeAnswer {
-        /// hyper gave the request back: it had not begun to write it.
-        handed_back: bool,
-        cause: hyper::Error,
-    },
-    /// The deadline passed before the head of an answer.
+enum Failure {
+    /// The connection did.
+    Broken(io::Error),
+    /// What came is not to be read.
+    Refused(Reason),
+    /// It cannot be passed on.
+    Unfit(&'static str),
+    /// The deadline passed.
     TooLate,
-    /// The answer began.
-    InAnswer(SendError),
+    /// There was no room for it in time.
+    NoRoom,
 }
 
-impl Ended {
-    fn judge(self, sent: bool, refused: Option<Reason>) -> SendError {
-        match (self, refused) {
-            (Self::BeforeAnswer { handed_back, cause }, _) if handed_back || !sent => {
-                SendError::Unsent(describe(&cause))
-            }
-            // Its status was read and its body is longer than may be; how that ends makes no difference.
-            (Self::InAnswer(error @ SendError::TooLarge { .. }), _) => error,
-            (Self::TooLate, _) if !sent => SendError::Timeout { sent },
-            (_, Some(reason)) if reason.kind() == Kind::HeadersTooLarge => SendError::HeadersTooLarge,
-            (_, Some(reason)) => SendError::Garbage(reason.to_string()),
-            (Self::InAnswer(error), None) => error,
-            (Self::TooLate, None) => SendError::Timeout { sent },
-            (Self::BeforeAnswer { cause, .. }, None) => name(&cause),
+impl Exchange {
+    fn new(connection: Connected, outgoing: &Outgoing) -> Self {
+        Self {
+            unwritten: request_head::write(outgoing).chain(outgoing.body.clone()),
+            is_flushed: false,
+            write_error: None,
+            is_offered: false,
+            written_before: connection.transport.written(),
+            answer: Collected::new(outgoing.answer_limit),
+            long: None,
+            connection,
         }
     }
-}
 
-/// What an error of hyper's means, once bytes of the request have left.
-fn name(error: &hyper::Error) -> SendError {
-    if error.is_parse_too_large() {
-        SendError::HeadersTooLarge
-    } else if error.is_parse() || is_malformed_body(error) {
-        SendError::Garbage(describe(error))
-    } else {
-        SendError::Cut(describe(error))
-    }
-}
-
-/// A chunk header or a coding that is none.
-fn is_malformed_body(error: &hyper::Error) -> bool {
-    use std::error::Error as _;
-    use std::io::ErrorKind;
-    let cause = error
-        .source()
-        .and_then(|cause| cause.downcast_ref::<std::io::Error>());
-    cause.is_some_and(|cause| matches!(cause.kind(), ErrorKind::InvalidData | ErrorKind::InvalidInput))
-}
-
-/// The error with what caused it; no bytes of the answer are in it.
-fn describe(error: &hyper::Error) -> String {
-    use std::error::Error as _;
-    error
-        .source()
-        .map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
-}
-
-async fn read_answer(
-    response: Response<Incoming>,
-    outgoing: &Outgoing,
-    room: &Room,
-) -> Result<Answer, SendError> {
-    let (head, body) = response.into_parts();
-    if head.status.is_informational() {
-        return Err(SendError::Garbage(format!(
-            "the backend answered {}",
-            head.status
-        )));
-    }
-    let body = read_body(body, head.status, outgoing, room).await?;
-    Ok(Answer {
-        status: head.status,
-        headers: head.headers,
-        body,
-    })
-}
-
-/// What is over the limit is known by its digest only, and is not kept in memory.
-async fn read_body(
-    mut body: Incoming,
-    status: StatusCode,
-    outgoing: &Outgoing,
-    room: &Room,
-) -> Result<Bytes, SendError> {
-    let longest = most_bytes(&body, outgoing);
-    let mut read = BytesMut::with_capacity(longest.min(FIRST_BYTES));
-    let mut taken = None;
-    while let Some(data) = next_data(&mut body, outgoing.deadline).await? {
-        let length = read.len() + data.len();
-        if length > outgoing.answer_limit {
-            let digest = digest(&read, &data, body, outgoing.deadline).await;
-            return Err(SendError::TooLarge { status, digest });
-        }
-        if length > SHORT_ANSWER_BYTES && taken.is_none() {
-            taken = Some(room.for_answer(longest, outgoing.deadline).await?);
-        }
-        read.extend_from_slice(&data);
-    }
-    Ok(hold(read, taken))
-}
-
-/// How long the answer can become: what it says, or what its route takes.
-fn most_bytes(body: &Incoming, outgoing: &Outgoing) -> usize {
-    let said = body
-        .size_hint()
-        .upper()
-        .and_then(|bytes| usize::try_from(bytes).ok());
-    said.map_or(outgoing.answer_limit, |said| said.min(outgoing.answer_limit))
-}
-
-/// The next bytes of the body; trailers are passed over, they must not become headers (HTTP-06).
-async fn next_data(body: &mut Incoming, deadline: Instant) -> Result<Option<Bytes>, SendError> {
-    loop {
-        match timeout_at(deadline, body.frame()).await {
-            Err(_) => return Err(SendError::Timeout { sent: true }),
-            Ok(None) => return Ok(None),
-            Ok(Some(Err(error))) => return Err(name(&error)),
-            Ok(Some(Ok(frame))) => {
-                if let Ok(data) = frame.into_data() {
-                    return Ok(Some(data));
-                }
+    async fn run(&mut self, outgoing: &Outgoing, room: &Room) -> Result<(), Failure> {
+        self.begin(&outgoing.method)?;
+        while !self.answer.is_whole() {
+            poll_fn(|context| self.poll_progress(context))
+                .await
+                .map_err(Failure::Broken)?;
+            self.read_on()?;
+            if self.answer.kept_bytes() > SHORT_ANSWER_BYTES && self.long.is_none() {
+                let bytes = self.answer.most_bytes();
+                let taken = room.for_answer(bytes, outgoing.deadline).await;
+                self.long = Some(taken.map_err(|_| Failure::NoRoom)?);
             }
         }
+        Ok(())
+    }
+
+    /// With the first byte of a request, its answer may come; not before, and not if anything else has come meanwhile.
+    fn begin(&mut self, method: &Method) -> Result<(), Failure> {
+        match self.connection.silence() {
+            Silence::Kept => {}
+            Silence::Ended => return Err(Failure::Broken(io::ErrorKind::ConnectionReset.into())),
+            Silence::Broken => return Err(Failure::Refused(Reason::Unasked)),
+        }
+        let asked = if *method == Method::HEAD {
+            Asked::Head
+        } else {
+            Asked::Other
+        };
+        self.connection.guard.expect_answer(asked);
+        Ok(())
+    }
+
+    /// Writes what can be written, and waits until something was read: a backend may answer before it has the whole
+    /// request, and may take no more of it then.
+    fn poll_progress(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.write_error.is_none()
+            && let Poll::Ready(Err(error)) = self.poll_send(context)
+        {
+            self.write_error = Some(error);
+        }
+        let Connected { transport, held, .. } = &mut self.connection;
+        held.reserve(READ_BYTES);
+        let reading = pin!(transport.read_buf(held));
+        match (reading.poll(context), &mut self.write_error) {
+            (Poll::Ready(Ok(1..)), _) => Poll::Ready(Ok(())),
+            (_, error @ Some(_)) => Poll::Ready(Err(error.take().unwrap_or_else(ended))),
+            (Poll::Ready(Ok(_)), None) => Poll::Ready(Err(ended())),
+            (Poll::Ready(Err(error)), None) => Poll::Ready(Err(error)),
+            (Poll::Pending, None) => Poll::Pending,
+        }
+    }
+
+    fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let transport = &mut self.connection.transport;
+        while self.unwritten.has_remaining() {
+            self.is_offered = true;
+            let taken = ready!(pin!(transport.write_buf(&mut self.unwritten)).poll(context))?;
+            if taken == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+        }
+        if !self.is_flushed {
+            ready!(pin!(transport.flush()).poll(context))?;
+            self.is_flushed = true;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads what has come, as far as it may pass.
+    fn read_on(&mut self) -> Result<(), Failure> {
+        let Connected { guard, held, .. } = &mut self.connection;
+        let verdict = guard.judge_before(held, &mut self.answer);
+        held.advance(verdict.passed);
+        match (verdict.refused, self.answer.fault()) {
+            // It stands behind the answer, which is whole.
+            (Some(_), None) if self.answer.is_whole() => Ok(()),
+            (Some(reason), _) => Err(Failure::Refused(reason)),
+            (None, Some(fault)) => Err(Failure::Unfit(fault)),
+            (None, None) if self.answer.is_endless() => Err(Failure::TooLate),
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// The whole answer; the connection with it when the backend has said nothing else and keeps it open.
+    fn finish(mut self) -> (Result<Answer, SendError>, Option<Connected>) {
+        if let Some((status, digest)) = self.answer.too_large() {
+            return (Err(SendError::TooLarge { status, digest }), None);
+        }
+        let is_sent = self.is_flushed && self.write_error.is_none();
+        let is_quiet = self.connection.held.is_empty();
+        if !is_quiet {
+            tracing::warn!("a backend sent more than its answer; the connection is not used again");
+        }
+        let Some((head, body)) = self.answer.into_parts() else {
+            return (Err(SendError::Cut("the answer is not whole".to_owned())), None);
+        };
+        let connection = Some(self.connection).filter(|_| is_sent && is_quiet && !head.closes);
+        let answer = Answer {
+            status: head.status,
+            headers: head.headers,
+            body: hold(body, self.long),
+        };
+        (Ok(answer), connection)
+    }
+
+    /// What `failure` means. The connection is dropped with the exchange: nothing more of the request can leave.
+    fn judge(mut self, failure: Failure) -> SendError {
+        // Its status was read and its body is longer than may be; how that ends makes no difference.
+        if let Some((status, digest)) = self.answer.too_large() {
+            return SendError::TooLarge { status, digest };
+        }
+        let sent = self.is_offered && self.connection.transport.written() != self.written_before;
+        match failure {
+            Failure::TooLate => SendError::Timeout { sent },
+            Failure::Broken(error) if !sent => SendError::Unsent(error.to_string()),
+            Failure::Refused(reason) if !sent => {
+                tracing::warn!(%reason, "a backend spoke on an idle connection; it is not used again");
+                SendError::Unsent(reason.to_string())
+            }
+            Failure::Refused(reason) if reason.kind() == Kind::HeadersTooLarge => SendError::HeadersTooLarge,
+            Failure::Refused(reason) => SendError::Garbage(reason.to_string()),
+            Failure::Unfit(fault) => SendError::Garbage(fault.to_owned()),
+            Failure::Broken(error) => SendError::Cut(error.to_string()),
+            Failure::NoRoom => SendError::NoRoom,
+        }
     }
 }
 
-/// SHA-256 of the whole answer, when the rest of it comes in time and is not without end.
-async fn digest(read: &[u8], next: &[u8], mut body: Incoming, deadline: Instant) -> Option<[u8; 32]> {
-    let mut hash = ring::digest::Context::new(&ring::digest::SHA256);
-    hash.update(read);
-    hash.update(next);
-    let mut length = read.len() + next.len();
-    while let Some(data) = next_data(&mut body, deadline).await.ok()? {
-        hash.update(&data);
-        length = length.saturating_add(data.len());
-        if length > DIGESTED_ANSWER_BYTES {
-            return None;
-        }
-    }
-    hash.finish().as_ref().try_into().ok()
+fn ended() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "the backend closed the connection")
 }

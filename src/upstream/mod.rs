@@ -12,16 +12,20 @@
 mod answer_signature;
 mod balance;
 mod cluster;
+mod collect;
 mod connect;
 mod endpoint;
 mod exchange;
 mod headers;
 mod health;
-mod ledger;
 mod pool;
+mod request_head;
 mod room;
 mod send;
-mod watched;
+mod transport;
+
+#[cfg(test)]
+mod tests;
 
 pub use cluster::{ClientIdentity, ClusterError, Clusters, UpstreamLimits, UpstreamSettings};
 pub use headers::remove_hop_by_hop;

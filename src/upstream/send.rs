@@ -6,15 +6,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use countersign_jose::jwk::Jwk;
 use http::header::{CONTENT_LENGTH, EXPECT, HOST};
-use http::{HeaderMap, HeaderName, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, Request, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
 use super::answer_signature;
 use super::cluster::{Cluster, Clusters};
-use super::connect::connect;
+use super::connect::{Connected, connect};
 use super::endpoint::Endpoint;
 use super::exchange::{Outgoing, exchange};
 use super::headers;
+use super::room::Room;
 use crate::telemetry::{Label, Metrics, names};
 
 /// What may be sent to a backend. Implemented by exactly one type, `gate::Sealed` (an architecture test counts the
@@ -167,13 +168,13 @@ fn outgoing<S: Sendable>(cluster: &Cluster, began: Instant, sealed: S) -> Result
         .cloned()
         .ok_or_else(|| SendError::Unsent("the request has no path".to_owned()))?;
     headers::remove_hop_by_hop(&mut head.headers);
-    // hyper frames the body by its length; nobody else's word counts (HTTP-08).
+    // The head that is written frames the body by its length; nobody else's word counts (HTTP-08).
     head.headers.remove(CONTENT_LENGTH);
     head.headers.remove(EXPECT);
     head.headers.insert(HOST, cluster.host.clone());
     Ok(Outgoing {
         method: head.method,
-        target: Uri::from(target),
+        target,
         headers: head.headers,
         body,
         deadline,
@@ -183,7 +184,7 @@ fn outgoing<S: Sendable>(cluster: &Cluster, began: Instant, sealed: S) -> Result
 
 async fn send_to_any(cluster: &Cluster, outgoing: &Outgoing, metrics: &Metrics) -> Result<Answer, SendError> {
     let _place = cluster.room.enter(outgoing.deadline).await?;
-    let mut tried = vec![false; cluster.endpoints.len()];
+    let mut tried = Vec::new();
     let mut last = SendError::Unsent("no replica is left".to_owned());
     while let Some((place, endpoint)) = cluster.choose(&tried) {
         let outcome = send_to(cluster, endpoint, outgoing, metrics).await;
@@ -192,9 +193,7 @@ async fn send_to_any(cluster: &Cluster, outgoing: &Outgoing, metrics: &Metrics) 
             Err(SendError::Unsent(cause)) => last = SendError::Unsent(cause),
             outcome => return outcome,
         }
-        if let Some(mark) = tried.get_mut(place) {
-            *mark = true;
-        }
+        tried.push(place);
     }
     Err(last)
 }
@@ -208,7 +207,8 @@ const fn is_well(outcome: &Result<Answer, SendError>) -> bool {
     )
 }
 
-/// Sends over an idle connection; when that turns out to be stale, with nothing written, over a fresh one.
+/// Sends over an idle connection; as long as those turn out to be stale, with nothing written, over the next, and at last
+/// over a fresh one.
 async fn send_to(
     cluster: &Cluster,
     endpoint: &Endpoint,
@@ -220,12 +220,9 @@ async fn send_to(
         let labels = [Label::configured(&cluster.name), origin.into()];
         metrics.count(&names::UPSTREAM_CONNECTIONS, labels);
     };
-    if let Some(idle) = endpoint.pool.take().await {
+    while let Some(idle) = endpoint.pool.take() {
         taken("pool");
-        let (outcome, connection) = exchange(idle, outgoing, &cluster.room).await;
-        connection
-            .into_iter()
-            .for_each(|connection| endpoint.pool.put(connection));
+        let outcome = send_over(idle, endpoint, outgoing, &cluster.room).await;
         if !matches!(outcome, Err(SendError::Unsent(_))) {
             return outcome;
         }
@@ -236,10 +233,19 @@ async fn send_to(
         .map_err(|_| SendError::Timeout { sent: false })?
         .map_err(SendError::Unsent)?;
     taken("fresh");
-    let (outcome, connection) = exchange(fresh, outgoing, &cluster.room).await;
-    connection
-        .into_iter()
-        .for_each(|connection| endpoint.pool.put(connection));
+    send_over(fresh, endpoint, outgoing, &cluster.room).await
+}
+
+async fn send_over(
+    connection: Connected,
+    endpoint: &Endpoint,
+    outgoing: &Outgoing,
+    room: &Room,
+) -> Result<Answer, SendError> {
+    let (outcome, connection) = exchange(connection, outgoing, room).await;
+    if let Some(connection) = connection {
+        endpoint.pool.put(connection);
+    }
     outcome
 }
 
