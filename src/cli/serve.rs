@@ -12,7 +12,7 @@ use crate::base::{Clock, Entropy, SystemClock, SystemEntropy};
 use crate::config::{self, Config, LogFormat};
 use crate::edge::Drain;
 use crate::server::{
-    Addresses, Given, Hangups, Inherited, Reloader, Shutdown, Supervisor, build_with, runtime,
+    Addresses, Cores, Given, Hangups, Inherited, Reloader, Shutdown, Supervisor, build_with, runtime,
 };
 use crate::telemetry::{self, Format};
 
@@ -38,11 +38,14 @@ pub fn run(args: &ServeArgs, console: &mut Console<'_>) -> Result<(), CliError> 
     for warning in &config.warnings {
         tracing::warn!(key = warning.key, "{}; {}", warning.problem, warning.remedy);
     }
+    let sockets = Inherited::from_environment().map_err(CliError::failed)?;
+    let cores = Cores::start(config.server.threads)?;
     let given = Given {
-        sockets: Inherited::from_environment().map_err(CliError::failed)?,
+        sockets,
         accepted_charter: args.accept_charter.as_deref(),
+        carriers: cores.carriers(),
     };
-    runtime(&config)?.block_on(serve(config, given, console))
+    runtime()?.block_on(serve(config, given, console))
 }
 
 fn start_log(config: &Config) -> Result<(), CliError> {

@@ -2,15 +2,15 @@
 //! how long the shortest wait in it stays. A wait that never fell below the target for a whole interval is a standing queue,
 //! and new work only lengthens it.
 //!
-//! Two queues are watched: that of the runtime, in which every task waits for its turn, and that of the store's one writer, in
-//! which everything that must be recorded waits. The further the wait stands above the target, the more is turned away:
+//! Two kinds of queue are watched: those of the runtimes, in which every task waits for its turn and of which the worst
+//! counts, and that of the store's one writer, in which everything that must be recorded waits. The further the wait stands above the target, the more is turned away:
 //! strangers first, payments of customers with live sessions last. What has begun is never shed.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::base::Timestamp;
+use crate::base::{RuntimeNumber, Timestamp};
 
 /// How long a wait must stand before it counts; also when the picture can change again, so what a client is told to wait.
 pub const INTERVAL: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ pub enum Class {
 /// Where work waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Queue {
-    /// For a turn on the runtime.
+    /// For a turn on a runtime.
     Runtime,
     /// For the store's writer.
     Store,
@@ -62,7 +62,12 @@ pub struct Shed {
 impl Shed {
     /// Takes a look at `queue` in: what is or would be next there has waited for `wait`.
     pub fn look(&self, queue: Queue, wait: Duration, now: Timestamp) {
-        self.standing(queue).look(wait, now);
+        self.standing(queue).look(0, wait, now);
+    }
+
+    /// The same for the queue of one runtime among several: the worst of them stands.
+    pub fn look_at_runtime(&self, runtime: RuntimeNumber, wait: Duration, now: Timestamp) {
+        self.runtime.look(runtime.0, wait, now);
     }
 
     /// The wait that stands in `queue`.
@@ -89,11 +94,18 @@ impl Shed {
     }
 }
 
-/// The shortest wait of the last whole interval.
+/// The shortest wait of the last whole interval, in the worst of the queues of one kind.
 #[derive(Debug, Default)]
 struct Standing {
     micros: AtomicU64,
-    window: Mutex<Option<Window>>,
+    /// By number; touched by looks only.
+    queues: Mutex<Vec<Watched>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Watched {
+    window: Option<Window>,
+    stands: Duration,
 }
 
 /// The interval that runs.
@@ -105,29 +117,43 @@ struct Window {
 }
 
 impl Standing {
-    fn look(&self, wait: Duration, now: Timestamp) {
-        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+    fn look(&self, number: usize, wait: Duration, now: Timestamp) {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        if queues.len() <= number {
+            queues.resize_with(number + 1, Watched::default);
+        }
+        if let Some(queue) = queues.get_mut(number)
+            && queue.look(wait, now)
+        {
+            let worst = queues.iter().map(|queue| queue.stands).max();
+            self.micros
+                .store(micros(worst.unwrap_or_default()), Ordering::Relaxed);
+        }
+    }
+}
+
+impl Watched {
+    /// Whether an interval is over with this look.
+    fn look(&mut self, wait: Duration, now: Timestamp) -> bool {
+        // A clock that was set back begins anew.
+        let running = self.window.filter(|running| running.began <= now);
+        let is_over =
+            running.is_some_and(|running| now.since(running.began) >= INTERVAL && running.looks >= LOOKS);
+        if is_over {
+            self.stands = running.map_or(wait, |running| running.shortest);
+        }
         let fresh = Window {
             began: now,
             shortest: wait,
             looks: 1,
         };
-        *window = Some(match *window {
-            // A clock that was set back begins anew.
-            Some(running) if running.began <= now => {
-                if now.since(running.began) >= INTERVAL && running.looks >= LOOKS {
-                    self.micros.store(micros(running.shortest), Ordering::Relaxed);
-                    fresh
-                } else {
-                    Window {
-                        shortest: running.shortest.min(wait),
-                        looks: running.looks.saturating_add(1),
-                        ..running
-                    }
-                }
-            }
-            _ => fresh,
+        let running = running.filter(|_| !is_over).map(|running| Window {
+            shortest: running.shortest.min(wait),
+            looks: running.looks.saturating_add(1),
+            ..running
         });
+        self.window = running.or(Some(fresh));
+        is_over
     }
 }
 
@@ -211,6 +237,28 @@ mod tests {
             looks(&shed, Queue::Runtime, std::iter::repeat_n(wait, 20));
             assert_eq!(shed_of(&shed), expected, "{wait}");
         }
+    }
+
+    #[test]
+    fn of_several_runtimes_the_worst_counts() {
+        let shed = Shed::default();
+        let mut now = START;
+        let look = |waits: [u64; 3], now| {
+            for (number, wait) in waits.into_iter().enumerate() {
+                shed.look_at_runtime(RuntimeNumber(number + 1), ms(wait), now);
+            }
+        };
+        for _ in 0..20 {
+            look([1, 300, 2], now);
+            now = now.plus(ms(100));
+        }
+        assert_eq!(shed.wait(Queue::Runtime), ms(300));
+        assert_eq!(shed_of(&shed), [Class::Public]);
+        for _ in 0..20 {
+            look([1, 3, 2], now);
+            now = now.plus(ms(100));
+        }
+        assert_eq!(shed.wait(Queue::Runtime), ms(3));
     }
 
     #[test]

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use hyper::service::service_fn;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
 use super::buffered::Budget;
+use super::carriers::Carriers;
 use super::drain::Drain;
 use super::exchange::{Exchanges, Serve};
 use super::greet::{Arrival, Greeted};
@@ -78,7 +80,7 @@ impl std::fmt::Debug for OpenDoor {
 
 /// How connections of one listener are treated.
 #[derive(Clone)]
-enum Treatment {
+pub(super) enum Treatment {
     Gate {
         door: Door,
         tls: Arc<DoorTls>,
@@ -135,12 +137,20 @@ impl Edge {
     /// # Errors
     /// The runtime cannot take a socket.
     pub fn open(self: &Arc<Self>, door: OpenDoor) -> io::Result<()> {
+        self.open_on(&Carriers::default(), door)
+    }
+
+    /// The same on the runtimes that carry connections.
+    ///
+    /// # Errors
+    /// The first of them cannot take a socket.
+    pub fn open_on(self: &Arc<Self>, carriers: &Carriers, door: OpenDoor) -> io::Result<()> {
         let treatment = Treatment::Gate {
             door: door.door,
             tls: door.tls,
             serve: door.serve,
         };
-        self.accept_all(door.listener, &treatment)
+        self.accept_all(door.listener, &treatment, carriers)
     }
 
     /// Opens the operations listener: plain HTTP, for loopback only.
@@ -148,20 +158,27 @@ impl Edge {
     /// # Errors
     /// The runtime cannot take a socket.
     pub fn open_operations(self: &Arc<Self>, listener: Listener, router: axum::Router) -> io::Result<()> {
-        self.accept_all(listener, &Treatment::Operations(router))
+        self.accept_all(listener, &Treatment::Operations(router), &Carriers::default())
     }
 
-    fn accept_all(self: &Arc<Self>, listener: Listener, treatment: &Treatment) -> io::Result<()> {
+    fn accept_all(
+        self: &Arc<Self>,
+        listener: Listener,
+        treatment: &Treatment,
+        carriers: &Carriers,
+    ) -> io::Result<()> {
+        // Sockets and tasks belong to the runtime that is entered.
+        let _entered = carriers.first().map(Handle::enter);
         for socket in listener.into_sockets()? {
-            let (edge, treatment) = (Arc::clone(self), treatment.clone());
+            let (edge, treatment, carriers) = (Arc::clone(self), treatment.clone(), carriers.clone());
             self.drain
-                .spawn_connection(async move { edge.accept(socket, treatment).await });
+                .spawn_connection(async move { edge.accept(socket, treatment, carriers).await });
         }
         Ok(())
     }
 
     /// Accepts until the gateway goes away; then the socket closes and new clients are refused.
-    async fn accept(self: Arc<Self>, socket: TcpListener, treatment: Treatment) {
+    async fn accept(self: Arc<Self>, socket: TcpListener, treatment: Treatment, carriers: Carriers) {
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -169,7 +186,7 @@ impl Edge {
                 accepted = socket.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.admit(stream, peer, &treatment),
+                Ok((stream, peer)) => self.admit(stream, peer, &treatment, &carriers),
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     tracing::error!(%error, "no connection can be accepted now");
@@ -180,7 +197,13 @@ impl Edge {
     }
 
     /// Starts a connection's task, or closes it at once when there is no room.
-    fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, treatment: &Treatment) {
+    fn admit(
+        self: &Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        treatment: &Treatment,
+        carriers: &Carriers,
+    ) {
         let door = treatment.label();
         let from_proxy = self.is_proxy(peer.ip(), treatment);
         if let Treatment::Gate { door, serve, .. } = treatment
@@ -203,26 +226,26 @@ impl Edge {
             tracing::debug!(%error, %peer, "a connection ended before it began");
             return;
         }
-        let (edge, treatment) = (Arc::clone(self), treatment.clone());
-        let held = self.metrics.hold(&names::CONNECTIONS, [door.into()]);
-        self.drain.spawn_connection(async move {
-            match treatment {
-                Treatment::Operations(router) => Box::pin(edge.operations(stream, router)).await,
-                Treatment::Gate { door, tls, serve } => {
-                    let arrival = Arrival {
-                        stream,
-                        peer,
-                        place,
-                        from_proxy,
-                    };
-                    // What only a handshake needs is given back after it.
-                    if let Some(greeted) = Box::pin(edge.greet(arrival, door, &tls, &*serve)).await {
-                        edge.gate(greeted, door, serve).await;
-                    }
+        let arrival = Arrival {
+            stream,
+            peer,
+            place,
+            from_proxy,
+        };
+        self.carry(arrival, treatment.clone(), carriers);
+    }
+
+    /// All of a connection, on the runtime that carries it.
+    pub(super) async fn live(self: &Arc<Self>, arrival: Arrival, treatment: Treatment) {
+        match treatment {
+            Treatment::Operations(router) => Box::pin(self.operations(arrival.stream, router)).await,
+            Treatment::Gate { door, tls, serve } => {
+                // What only a handshake needs is given back after it.
+                if let Some(greeted) = Box::pin(self.greet(arrival, door, &tls, &*serve)).await {
+                    self.gate(greeted, door, serve).await;
                 }
             }
-            drop(held);
-        });
+        }
     }
 
     /// The place of a connection that comes from `source`, whatever stands between.
@@ -386,7 +409,7 @@ impl Edge {
 }
 
 impl Treatment {
-    const fn label(&self) -> &'static str {
+    pub(super) const fn label(&self) -> &'static str {
         match self {
             Self::Gate { door, .. } => label(*door),
             Self::Operations(_) => "operations",

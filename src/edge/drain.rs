@@ -106,6 +106,16 @@ impl Drain {
         self.spawn(&self.0.connections, task);
     }
 
+    /// The same on `runtime`.
+    pub(super) fn spawn_connection_on(
+        &self,
+        runtime: &tokio::runtime::Handle,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let _entered = runtime.enter();
+        self.spawn_connection(task);
+    }
+
     /// Runs `work` as a request where it is waited for, and to its end if it is not.
     pub(super) fn complete<T: Send + 'static>(
         &self,

@@ -16,6 +16,7 @@
 mod accept;
 mod body;
 mod buffered;
+mod carriers;
 mod certificates;
 mod client_auth;
 mod completion;
@@ -43,6 +44,7 @@ mod tls;
 mod untaken;
 
 pub use accept::{Edge, OpenDoor};
+pub use carriers::Carriers;
 pub use certificates::{Certificates, ServerCertificate};
 pub use client_auth::{ClientAuthentication, TrustAnchors};
 pub use drain::{Drain, Drained};

@@ -26,7 +26,7 @@ use crate::audit::{Log, Sequencer};
 use crate::base::event::Digest;
 use crate::base::{Clock, Door, Entropy, Event};
 use crate::config::{Config, Deployment};
-use crate::edge::{Drain, Edge, Limits, Listener, OpenDoor, Serve};
+use crate::edge::{Carriers, Drain, Edge, Limits, Listener, OpenDoor, Serve};
 use crate::gate::{Gate, Services, Snapshot};
 use crate::policy::Bundle;
 use crate::store::Batch;
@@ -84,6 +84,8 @@ pub struct Given<'a> {
     /// The charter that the operator has read and names: SHA-256 in hexadecimal digits, as `check --json` and the refusal of
     /// [`build`] say it. Outside development a charter that was changed since the last start is refused without.
     pub accepted_charter: Option<&'a str>,
+    /// The runtimes that carry connections; none: the one on which [`Gateway::run`] runs.
+    pub carriers: Carriers,
 }
 
 /// The same with what the start is given.
@@ -146,7 +148,8 @@ pub async fn build_with(
     schedule::sequence(&jobs, &opened.sequencer);
     schedule::record_passages(&jobs, &services);
     schedule::record_refusals(&jobs, &services);
-    schedule::watch_queues(&jobs, &services);
+    schedule::watch_store(&jobs, &services);
+    schedule::watch_runtimes(&jobs, &services, &given.carriers);
     schedule::record_bans(&jobs, &gate, &services);
     schedule::follow_certificates(&jobs, &reloader);
     schedule::watch_expiry(&jobs, &expiry, &clock);
@@ -171,6 +174,7 @@ pub async fn build_with(
     let admin = admin_front(&opened.log, &services, &gate, &reloader, development);
     let gateway = Gateway {
         doors: open_doors(doors, listeners.doors, PublicFront { gate, refusals }, admin),
+        carriers: given.carriers,
         operations: Some((listeners.operations, operations(metrics, Arc::clone(&health)))),
         edge,
         jobs,

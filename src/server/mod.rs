@@ -35,7 +35,7 @@ pub use inherited::{Inherited, InheritedError};
 pub use open::{DEVELOPMENT, open_keyring, open_store};
 pub use reload::Reloader;
 pub use run::Gateway;
-pub use runtime::runtime;
+pub use runtime::{Cores, runtime};
 pub use settings::{identity_settings, oauth_settings};
 pub use signals::{Hangups, Shutdown};
 pub use supervisor::Supervisor;

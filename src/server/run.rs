@@ -5,7 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::edge::{Drained, Edge, Listener, OpenDoor};
+use crate::base::Door;
+use crate::edge::{Carriers, Drained, Edge, Listener, OpenDoor};
 use crate::server::jobs::Jobs;
 use crate::telemetry::Health;
 
@@ -17,6 +18,8 @@ const LAST_GRACE: Duration = Duration::from_secs(2);
 pub struct Gateway {
     /// The doors.
     pub doors: Vec<OpenDoor>,
+    /// The runtimes that carry connections of the public doors; where there are none, the one that calls carries them.
+    pub carriers: Carriers,
     /// The operations listener with its routes ([`crate::telemetry::operations`]).
     pub operations: Option<(Listener, axum::Router)>,
     /// What the doors share.
@@ -41,7 +44,10 @@ impl Gateway {
             operations.open_operations(listener, router)?;
         }
         for door in self.doors {
-            self.edge.open(door)?;
+            match door.door {
+                Door::Public | Door::MutualTls => self.edge.open_on(&self.carriers, door)?,
+                Door::Admin => self.edge.open(door)?,
+            }
         }
         shutdown.await;
         self.health.drain();

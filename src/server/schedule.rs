@@ -9,8 +9,9 @@ use super::follow::Follow;
 use super::jobs::Jobs;
 use super::reload::Reloader;
 use crate::audit::Sequencer;
-use crate::base::Clock;
+use crate::base::{Clock, RuntimeNumber};
 use crate::defense::{self, Queue};
+use crate::edge::Carriers;
 use crate::gate::{Gate, Services, Settlement};
 use crate::oauth::AuthorizationServer;
 use crate::store::{Batch, StoreError};
@@ -130,23 +131,43 @@ pub(super) fn record_refusals(jobs: &Jobs, services: &Arc<Services>) {
     jobs.at_the_end("refusals", move || flush(shared, EVERY_SECOND));
 }
 
-/// Measures how long work waits: for a turn on the runtime, in all a task goes through between being due and running, and
-/// for the store's writer.
-pub(super) fn watch_queues(jobs: &Jobs, services: &Arc<Services>) {
+/// Measures how long work waits for the store's writer.
+pub(super) fn watch_store(jobs: &Jobs, services: &Arc<Services>) {
     let services = Arc::clone(services);
-    jobs.every("queues", WATCHING, move || {
-        let services = Arc::clone(&services);
-        async move {
-            let due = tokio::time::Instant::now() + NAP;
-            tokio::time::sleep_until(due).await;
-            // Behind everything else that is ready, as a request that has just come.
-            tokio::task::yield_now().await;
-            let (shed, now) = (services.defense.shed(), services.clock.now());
-            shed.look(Queue::Runtime, due.elapsed(), now);
-            shed.look(Queue::Store, services.db.queue_wait(), now);
-            Ok::<_, StoreError>(())
-        }
+    jobs.every("store-queue", WATCHING, move || {
+        let shed = services.defense.shed();
+        shed.look(Queue::Store, services.db.queue_wait(), services.clock.now());
+        async { Ok::<_, StoreError>(()) }
     });
+}
+
+/// Measures how long work waits for a turn on each runtime that carries connections.
+pub(super) fn watch_runtimes(jobs: &Jobs, services: &Arc<Services>, carriers: &Carriers) {
+    if carriers.runtimes().len() == 0 {
+        let services = Arc::clone(services);
+        return jobs.every("runtime-queue", WATCHING, move || {
+            wait_for_a_turn(Arc::clone(&services))
+        });
+    }
+    for runtime in carriers.runtimes() {
+        let (services, runtime) = (Arc::clone(services), runtime.clone());
+        jobs.every("runtime-queue", WATCHING, move || {
+            let waiting = runtime.spawn(wait_for_a_turn(Arc::clone(&services)));
+            // A runtime that has ended has no queue.
+            async { waiting.await.unwrap_or(Ok(())) }
+        });
+    }
+}
+
+/// All that a task goes through between being due and running, on the runtime that runs this.
+async fn wait_for_a_turn(services: Arc<Services>) -> Result<(), StoreError> {
+    let due = tokio::time::Instant::now() + NAP;
+    tokio::time::sleep_until(due).await;
+    // Behind everything else that is ready, as a request that has just come.
+    tokio::task::yield_now().await;
+    let (shed, now) = (services.defense.shed(), services.clock.now());
+    shed.look_at_runtime(RuntimeNumber::current(), due.elapsed(), now);
+    Ok(())
 }
 
 /// Writes bans down and forgets those that are long over.

@@ -148,13 +148,4 @@ scope = ["accounts"]
         assert_eq!(oauth.mtls_origin.as_deref(), Some("https://mtls.example.com"));
         assert_eq!(oauth.scopes, ["accounts", "offline_access"]);
     }
-
-    #[test]
-    fn the_runtime_has_as_many_workers_as_the_file_says() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut config = config(folder.path());
-        config.server.threads = 3;
-        let runtime = crate::server::runtime(&config).unwrap();
-        assert_eq!(runtime.metrics().num_workers(), 3);
-    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::base::Door;
-use countersign::edge::{ClientAuthentication, Drained, Limits, Listener, NotCounted, loopback};
+use countersign::edge::{Carriers, ClientAuthentication, Drained, Limits, Listener, NotCounted, loopback};
 use countersign::server::jobs::Jobs;
 use countersign::server::{Gateway, Hangups, Shutdown};
 use countersign::telemetry::{Health, operations};
@@ -112,6 +112,7 @@ async fn the_operations_listener_watches_the_whole_end() {
     let routes = operations(opened.metrics.clone(), Arc::clone(&health));
     let gateway = Gateway {
         doors: vec![door],
+        carriers: Carriers::default(),
         operations: Some((listener, routes)),
         edge: Arc::clone(&opened.edge),
         jobs: Jobs::new(opened.metrics.clone()),

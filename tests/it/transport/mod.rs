@@ -14,6 +14,7 @@ mod names;
 mod proxied;
 mod raw_http2;
 mod revocation;
+mod runtimes;
 mod signed_answers;
 mod slow_clients;
 mod slow_heads;
