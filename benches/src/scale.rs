@@ -84,14 +84,14 @@ struct Cost {
 pub async fn measure(program: &Path, within: &Path, effort: Effort, document: &Document) -> Outcome<()> {
     let watch = Watch::start();
     progress("growth: the small gateway");
-    let mut small = Stage::of_shape(program, within, &SMALL).await?;
+    let small = Stage::of_shape(program, within, &SMALL).await?;
     let mut found = Vec::new();
     for dimension in &DIMENSIONS {
         progress(&format!("growth: {} times {GROWTH}", dimension.name));
         let mut shape = SMALL;
         (dimension.grow)(&mut shape);
-        let mut large = Stage::of_shape(program, within, &shape).await?;
-        found.push((dimension, costs(&mut small, &mut large, effort).await?));
+        let large = Stage::of_shape(program, within, &shape).await?;
+        found.push((dimension, costs(&small, &large, effort).await?));
         large.close()?;
     }
     small.close()?;
@@ -108,8 +108,8 @@ pub async fn measure(program: &Path, within: &Path, effort: Effort, document: &D
     document.put("growth", &format!("{}\n", text.join("\n\n")))
 }
 
-async fn costs(small: &mut Stage, large: &mut Stage, effort: Effort) -> Outcome<Vec<Cost>> {
-    for stage in [&mut *small, &mut *large] {
+async fn costs(small: &Stage, large: &Stage, effort: Effort) -> Outcome<Vec<Cost>> {
+    for stage in [small, large] {
         cost(stage, Kind::Proof, EVERY_SESSION_ONCE.min(effort.span * 8)).await?;
     }
     let mut all = Vec::new();
@@ -140,11 +140,8 @@ async fn costs(small: &mut Stage, large: &mut Stage, effort: Effort) -> Outcome<
 }
 
 /// Processor time of a request in microseconds, by all sessions in turn.
-async fn cost(stage: &mut Stage, kind: Kind, span: Duration) -> Outcome<f64> {
-    let mut plan = stage
-        .plan(kind, CONNECTIONS, Pace::Closed, span.max(LEAST_SPAN))
-        .await?;
-    plan.callers = stage.residents.callers().to_vec();
+async fn cost(stage: &Stage, kind: Kind, span: Duration) -> Outcome<f64> {
+    let plan = stage.plan_of_residents(kind, CONNECTIONS, Pace::Closed, span.max(LEAST_SPAN))?;
     let report = run(plan, stage.gateway().id()).await?.without_failures()?;
     Ok(report.processor_micros)
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::Outcome;
-use crate::callers::{self, App};
+use crate::callers::{self, App, Caller};
 use crate::ceiling::Ceiling;
 use crate::configuration::Shape;
 use crate::gateway;
@@ -98,17 +98,50 @@ impl Stage {
         pace: Pace,
         span: Duration,
     ) -> Outcome<Plan> {
+        let callers = match kind {
+            Kind::Bound => self.residents.bound(CUSTOMERS)?,
+            _ => callers::ready(&mut self.apps).await?,
+        };
+        self.plan_of(kind, callers, connections, pace, span)
+    }
+
+    /// The same by all residents of the store, whose sessions need no renewal.
+    ///
+    /// # Errors
+    /// The home's certificates cannot be read.
+    pub fn plan_of_residents(
+        &self,
+        kind: Kind,
+        connections: usize,
+        pace: Pace,
+        span: Duration,
+    ) -> Outcome<Plan> {
+        self.plan_of(
+            kind,
+            self.residents.callers().to_vec(),
+            connections,
+            pace,
+            span,
+        )
+    }
+
+    fn plan_of(
+        &self,
+        kind: Kind,
+        callers: Vec<Caller>,
+        connections: usize,
+        pace: Pace,
+        span: Duration,
+    ) -> Outcome<Plan> {
         let ca = self.home.path("certs/ca.pem");
-        let (wire, authority, callers) = match kind {
+        let (wire, authority) = match kind {
             Kind::Bound => (
                 Wire::with_certificate(self.home.ports.mutual, &ca, &self.home.certificate())?,
                 self.home.mutual_authority(),
-                self.residents.bound(CUSTOMERS)?,
             ),
             _ => (
                 Wire::new(self.home.ports.public, &ca)?,
                 self.home.authority(),
-                callers::ready(&mut self.apps).await?,
             ),
         };
         Ok(Plan {
