@@ -55,7 +55,10 @@ impl StoreError {
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DatabaseBusy) => Self::Busy,
+            // The second: who lost every race for a place in the write-ahead log may ask again.
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::FileLockingProtocolFailed) => {
+                Self::Busy
+            }
             _ => Self::Failed(error.to_string()),
         }
     }

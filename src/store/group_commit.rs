@@ -121,9 +121,12 @@ fn write_all(
     durable: &watch::Sender<i64>,
 ) {
     let mut jobs = Vec::with_capacity(TOGETHER);
-    let mut gather = Duration::ZERO;
+    let (mut gather, mut rested) = (Duration::ZERO, Instant::now());
     while let Ok(first) = waiting.recv() {
-        let_gather(gather);
+        // Who comes long after the last commit comes alone.
+        if first.handed_over.saturating_duration_since(rested) < GATHERING {
+            let_gather(gather);
+        }
         wait.begin(first.handed_over);
         jobs.push(first);
         jobs.extend(waiting.try_iter().take(TOGETHER - 1));
@@ -138,6 +141,7 @@ fn write_all(
             durable.send_if_modified(|last| std::mem::replace(last, chain.sequence) != chain.sequence);
         }
         answer(&mut jobs, outcomes);
+        rested = Instant::now();
     }
 }
 
@@ -203,8 +207,12 @@ fn count(metrics: &Metrics, outcomes: &[Result<(), StoreError>], began: Instant)
 
 impl Appender {
     fn write(&mut self, jobs: &[Job]) -> Vec<Outcome> {
-        if self.write_all_or_nothing(jobs).is_ok() {
-            return jobs.iter().map(|_| Ok(())).collect();
+        match self.write_all_or_nothing(jobs) {
+            Ok(()) => return jobs.iter().map(|_| Ok(())).collect(),
+            // Alone, it would fail again; and what cannot be written now cannot be written one by one either.
+            Err(error @ StoreError::Guard(_)) if jobs.len() == 1 => return vec![Err(error)],
+            Err(StoreError::Busy) => return jobs.iter().map(|_| Err(StoreError::Busy)).collect(),
+            Err(_) => {}
         }
         match self.write_each(jobs) {
             Ok(outcomes) => outcomes,

@@ -22,18 +22,30 @@ const REST: Duration = Duration::from_millis(250);
 
 /// Connections for whoever asks, none of which waits: for a lock of the database, or for another caller.
 pub(super) struct ShortReads {
-    connections: Vec<Mutex<Connection>>,
+    slots: Vec<Slot>,
     /// What the moment below is counted from.
     epoch: Instant,
     /// Until when reads go to the threads, in microseconds since the epoch.
     rests_until: AtomicU64,
 }
 
+struct Slot {
+    connection: Mutex<Connection>,
+    /// When the read began that runs on it, in microseconds since the epoch; 0 while none does.
+    began: AtomicU64,
+}
+
 impl ShortReads {
     /// Reads over `connections`, whose busy timeout must be zero.
     pub(super) fn new(connections: Vec<Connection>) -> Self {
         Self {
-            connections: connections.into_iter().map(Mutex::new).collect(),
+            slots: connections
+                .into_iter()
+                .map(|connection| Slot {
+                    connection: Mutex::new(connection),
+                    began: AtomicU64::new(0),
+                })
+                .collect(),
             epoch: Instant::now(),
             rests_until: AtomicU64::new(0),
         }
@@ -42,19 +54,23 @@ impl ShortReads {
     /// The rows that `sql` selects; `None` when it cannot be said without waiting, and a thread has to be asked.
     pub(super) fn select(&self, sql: &str, parameters: &[Value]) -> Option<Result<Vec<Row>, StoreError>> {
         let began = Instant::now();
-        if self.rests(began) {
+        // One more than it is, so that the first moment is not taken for none.
+        let start = micros(began.duration_since(self.epoch)) + 1;
+        if self.rests(began) || self.hangs(start) {
             return None;
         }
-        let connection = self
-            .connections
+        let (slot, connection) = self
+            .slots
             .iter()
-            .find_map(|connection| match connection.try_lock() {
-                Ok(connection) => Some(connection),
+            .find_map(|slot| match slot.connection.try_lock() {
+                Ok(connection) => Some((slot, connection)),
                 // Nothing of a read that panicked is left in a connection: its statement was reset when it was dropped.
-                Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+                Err(TryLockError::Poisoned(poisoned)) => Some((slot, poisoned.into_inner())),
                 Err(TryLockError::WouldBlock) => None,
             })?;
+        slot.began.store(start, Ordering::Relaxed);
         let rows = select(&connection, sql, parameters);
+        slot.began.store(0, Ordering::Relaxed);
         drop(connection);
         self.note(began.elapsed());
         match rows {
@@ -65,6 +81,16 @@ impl ShortReads {
 
     fn rests(&self, now: Instant) -> bool {
         micros(now.duration_since(self.epoch)) < self.rests_until.load(Ordering::Relaxed)
+    }
+
+    /// Whether another core waits for the disk right now: one of them is enough.
+    fn hangs(&self, now: u64) -> bool {
+        self.slots
+            .iter()
+            .any(|slot| match slot.began.load(Ordering::Relaxed) {
+                0 => false,
+                began => now.saturating_sub(began) > micros(SLOW),
+            })
     }
 
     fn note(&self, took: Duration) {
@@ -96,9 +122,22 @@ mod tests {
     fn a_connection_that_another_caller_uses_is_not_waited_for() {
         let reads = reads();
         assert_eq!(one(&reads), Some(1));
-        let taken = reads.connections.first().unwrap().lock().unwrap();
+        let taken = reads.slots.first().unwrap().connection.lock().unwrap();
         assert_eq!(one(&reads), None);
         drop(taken);
+        assert_eq!(one(&reads), Some(1));
+    }
+
+    #[test]
+    fn while_one_read_waits_for_the_disk_no_other_is_begun() {
+        let mut reads = ShortReads::new((0..2).map(|_| Connection::open_in_memory().unwrap()).collect());
+        reads.epoch = reads.epoch.checked_sub(Duration::from_secs(1)).unwrap();
+        let began = |reads: &ShortReads, at| reads.slots.first().unwrap().began.store(at, Ordering::Relaxed);
+        began(&reads, micros(reads.epoch.elapsed()));
+        assert_eq!(one(&reads), Some(1), "it has only just begun");
+        began(&reads, 1);
+        assert_eq!(one(&reads), None);
+        began(&reads, 0);
         assert_eq!(one(&reads), Some(1));
     }
 
