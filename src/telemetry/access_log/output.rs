@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use super::Destination;
@@ -21,17 +21,17 @@ pub(super) struct Output {
 impl Output {
     /// Opens it.
     pub(super) fn open(destination: Destination) -> io::Result<Self> {
+        let (sink, torn) = sink(&destination)?;
         Ok(Self {
-            sink: sink(&destination)?,
+            sink,
             destination,
-            torn: false,
+            torn,
         })
     }
 
     /// Opens it anew; when that fails, what was open stays.
     pub(super) fn reopen(&mut self) -> io::Result<()> {
-        self.sink = sink(&self.destination)?;
-        self.torn = false;
+        (self.sink, self.torn) = sink(&self.destination)?;
         Ok(())
     }
 
@@ -47,13 +47,36 @@ impl Output {
     }
 }
 
-fn sink(destination: &Destination) -> io::Result<Box<dyn Write + Send>> {
+/// The destination, and whether what stands in it ends in the middle of a line: a disk was full, or a process was killed.
+fn sink(destination: &Destination) -> io::Result<(Box<dyn Write + Send>, bool)> {
     Ok(match destination {
-        Destination::Stdout => Box::new(io::stdout()),
-        Destination::File(path) => Box::new(file(path)?),
+        Destination::Stdout => (Box::new(io::stdout()), false),
+        Destination::File(path) => {
+            let file = file(path)?;
+            let torn = is_torn(&file)?;
+            (Box::new(file), torn)
+        }
     })
 }
 
 fn file(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).mode(MODE).open(path)
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .read(true)
+        .mode(MODE)
+        .open(path)
+}
+
+fn is_torn(file: &File) -> io::Result<bool> {
+    let facts = file.metadata()?;
+    if !facts.is_file() {
+        return Ok(false);
+    }
+    let Some(last) = facts.len().checked_sub(1) else {
+        return Ok(false);
+    };
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, last)?;
+    Ok(byte != *b"\n")
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::waiting::Waiting;
+use super::waiting::{Added, Waiting};
 use super::*;
 use crate::base::{ClientId, Code, Connection, Door, RequestId, SystemClock, SystemEntropy, Timestamp};
 
@@ -146,6 +146,41 @@ fn a_file_that_was_moved_away_is_begun_anew() {
     assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
 }
 
+/// Descriptors may have run out, or the folder may take no files for a while.
+#[test]
+fn a_file_that_cannot_be_begun_anew_is_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (inside, away) = (folder.path().join("logs"), folder.path().join("moved"));
+    fs::create_dir(&inside).unwrap();
+    let path = inside.join("access.log");
+    let log = open(&path, &Metrics::default());
+    fs::rename(&inside, &away).unwrap();
+    log.reopen();
+    log.add(&bare());
+    while fs::metadata(away.join("access.log")).unwrap().len() == 0 {
+        std::thread::yield_now();
+    }
+    fs::create_dir(&inside).unwrap();
+    while !path.exists() {
+        std::thread::yield_now();
+    }
+    drop(log);
+}
+
+#[test]
+fn what_a_killed_process_left_of_a_line_spoils_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("access.log");
+    fs::write(&path, "{\"time\":").unwrap();
+    let log = open(&path, &Metrics::default());
+    log.add(&bare());
+    drop(log);
+    let text = fs::read_to_string(&path).unwrap();
+    let last = text.lines().last().unwrap();
+    assert!(serde_json::from_str::<Value>(last).is_ok(), "{text}");
+    assert_eq!(text.lines().count(), 2);
+}
+
 #[test]
 fn the_file_is_for_its_owner_and_group() {
     use std::os::unix::fs::PermissionsExt as _;
@@ -185,7 +220,7 @@ fn without_room_lines_are_dropped_and_counted_and_what_is_there_stays_whole() {
     let waiting = Waiting::default();
     let mut called = 0;
     for _ in 0..20_000 {
-        called += u32::from(waiting.add(&bare()));
+        called += u32::from(waiting.add(&bare()) == Added::Much);
     }
     assert_eq!(called, 1, "the writer is called once, not for every line");
     let dropped = waiting.take_dropped();

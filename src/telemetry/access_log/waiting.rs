@@ -8,10 +8,21 @@ use super::line::AccessLine;
 
 /// Buffers the lines are spread over: threads beyond so many share them.
 const SHARDS: usize = 8;
-/// Bytes that wait in a buffer at most: about 2,500 lines. Eight full ones are 8 MiB.
+/// Bytes that wait in a buffer at most: about 2,500 lines. Buffers grow by doubling, so eight full ones are 16 MiB.
 const ROOM: usize = 1024 * 1024;
 /// The writer is called before its turn when so many wait.
 const MUCH: usize = ROOM / 4;
+
+/// What became of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Added {
+    /// It waits.
+    Kept,
+    /// It waits, and so much does that the writer should come now.
+    Much,
+    /// There was no room for it.
+    Dropped,
+}
 
 /// What waits.
 pub(super) struct Waiting {
@@ -29,10 +40,10 @@ impl Default for Waiting {
 }
 
 impl Waiting {
-    /// Adds a line, or counts it as dropped. Whether the writer should come now.
-    pub(super) fn add(&self, line: &AccessLine<'_>) -> bool {
+    /// Adds a line, or counts it as dropped.
+    pub(super) fn add(&self, line: &AccessLine<'_>) -> Added {
         let Some(shard) = self.shards.get(own_shard()) else {
-            return false;
+            return Added::Dropped;
         };
         let mut lines = locked(shard);
         let before = lines.len();
@@ -40,9 +51,13 @@ impl Waiting {
         if lines.len() > ROOM {
             lines.truncate(before);
             self.dropped.fetch_add(1, Ordering::Relaxed);
+            return Added::Dropped;
         }
         // Once for each time that it fills.
-        before < MUCH && lines.len() >= MUCH
+        match before < MUCH && lines.len() >= MUCH {
+            true => Added::Much,
+            false => Added::Kept,
+        }
     }
 
     /// Gives out each buffer that holds lines; `spare` is put in its place, so that memory is used again.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::line::{AccessLine, dropped};
 use super::output::Output;
-use super::waiting::Waiting;
+use super::waiting::{Added, Waiting};
 use crate::base::Clock;
 use crate::telemetry::{Metrics, names};
 
@@ -20,6 +20,7 @@ const LAST_GRACE: Duration = Duration::from_secs(2);
 /// The way to the thread.
 pub(super) struct Writer {
     shared: Arc<Shared>,
+    metrics: Metrics,
     /// Closed by the thread when it has written its last line.
     ended: Mutex<Receiver<()>>,
 }
@@ -47,9 +48,10 @@ impl Writer {
         let mut work = Work {
             shared: Arc::clone(&shared),
             output,
-            metrics,
+            metrics: metrics.clone(),
             clock,
             fault: None,
+            reopen_due: false,
             spare: Vec::new(),
         };
         Builder::new().name("access-log".to_owned()).spawn(move || {
@@ -58,14 +60,18 @@ impl Writer {
         })?;
         Ok(Self {
             shared,
+            metrics,
             ended: Mutex::new(ended),
         })
     }
 
     /// Adds a line.
     pub(super) fn add(&self, line: &AccessLine<'_>) {
-        if self.shared.waiting.add(line) {
-            self.shared.order(|orders| orders.now = true);
+        match self.shared.waiting.add(line) {
+            Added::Kept => {}
+            Added::Much => self.shared.order(|orders| orders.now = true),
+            // Counted here: where the output hangs, the thread does too.
+            Added::Dropped => self.metrics.count(&names::ACCESS_LOG_LOST, ["full".into()]),
         }
     }
 
@@ -108,6 +114,8 @@ struct Work {
     clock: Arc<dyn Clock>,
     /// What went wrong last, said once until it changes.
     fault: Option<String>,
+    /// Whether the output was to be opened anew and was not yet; what was open before is written to meanwhile.
+    reopen_due: bool,
     spare: Vec<u8>,
 }
 
@@ -116,8 +124,10 @@ impl Work {
         loop {
             let orders = self.shared.next();
             self.write_all();
-            if orders.reopen {
+            self.reopen_due |= orders.reopen;
+            if self.reopen_due {
                 let reopened = self.output.reopen();
+                self.reopen_due = reopened.is_err();
                 self.tell(reopened);
             }
             if orders.end {
@@ -136,7 +146,6 @@ impl Work {
                 lines = lost,
                 "the access log does not keep up; lines were dropped"
             );
-            self.metrics.add(&names::ACCESS_LOG_LOST, ["full".into()], lost);
             self.write(&dropped(self.clock.now(), lost));
         }
     }
@@ -147,7 +156,10 @@ impl Work {
             let lost = lines.iter().filter(|byte| **byte == b'\n').count() as u64;
             self.metrics.add(&names::ACCESS_LOG_LOST, ["failed".into()], lost);
         }
-        self.tell(written);
+        // That the file before takes it does not mean that the one that is wanted does.
+        if written.is_err() || !self.reopen_due {
+            self.tell(written);
+        }
     }
 
     /// Says what is wrong when it appears, when it changes, and when it is gone.
