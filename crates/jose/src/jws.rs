@@ -3,11 +3,13 @@
 //!
 //! Times are not judged here: `exp`, `nbf` and `iat` are compared by the caller with the clock it was given.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{DecodingKey, Validation};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 pub use jsonwebtoken::Algorithm;
@@ -68,7 +70,7 @@ impl<'t> Header<'t> {
             return Err(JwsError::Malformed);
         };
         let bytes = from_base64url(header).ok_or(JwsError::Malformed)?;
-        let members: Map<String, Value> = serde_json::from_slice(&bytes).map_err(|_| JwsError::Malformed)?;
+        let Members(members) = serde_json::from_slice(&bytes).map_err(|_| JwsError::Malformed)?;
         if members.contains_key("crit") {
             return Err(JwsError::Critical);
         }
@@ -102,6 +104,36 @@ impl<'t> Header<'t> {
             .filter(|p| p.eq_ignore_ascii_case("application/"))
             .and_then(|_| typ.get(12..));
         bare.unwrap_or(typ).eq_ignore_ascii_case(expected)
+    }
+}
+
+/// The members of a header, each of which stands once (RFC 7515, section 4): whoever reads the last of two and whoever reads the
+/// first would read two tokens.
+struct Members(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Once;
+
+        impl<'de> Visitor<'de> for Once {
+            type Value = Members;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object whose members stand once")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Members, A::Error> {
+                let mut members = Map::new();
+                while let Some((name, value)) = access.next_entry::<String, Value>()? {
+                    if members.insert(name, value).is_some() {
+                        return Err(A::Error::custom("a member stands twice"));
+                    }
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Once)
     }
 }
 

@@ -127,6 +127,12 @@ fn malformed_tokens_are_refused() {
         format!("{}.{}", parts[0], parts[1]),
         format!("{}.{}.{}", base64url("[]"), parts[1], parts[2]),
         format!("{}.{}.{}", base64url("{"), parts[1], parts[2]),
+        format!(
+            "{}.{}.{}",
+            base64url(r#"{"alg":"none","typ":"at+jwt","alg":"EdDSA"}"#),
+            parts[1],
+            parts[2]
+        ),
     ];
     for bad in many {
         assert_eq!(
