@@ -129,7 +129,7 @@ async fn secure(
     address: &Address,
     tls: Option<&Arc<ClientConfig>>,
 ) -> io::Result<Connected> {
-    let socket = Counted::new(socket);
+    let socket = Counted::over(socket);
     let Some(name) = address.server_name.clone() else {
         return Ok(Connected::new(Box::new(socket)));
     };

@@ -64,6 +64,9 @@ struct Exchange {
     is_offered: bool,
     /// What the socket had taken before that.
     written_before: u64,
+    /// Whether the answer began before the whole request was written. What the backend has not read of it by then, it may read
+    /// as the next request.
+    is_early: bool,
     answer: Collected,
     long: Option<OwnedSemaphorePermit>,
 }
@@ -90,6 +93,7 @@ impl Exchange {
             write_error: None,
             is_offered: false,
             written_before: connection.transport.written(),
+            is_early: false,
             answer: Collected::new(outgoing.answer_limit),
             long: None,
             connection,
@@ -119,6 +123,8 @@ impl Exchange {
             Silence::Ended => return Err(Failure::Broken(io::ErrorKind::ConnectionReset.into())),
             Silence::Broken => return Err(Failure::Refused(Reason::Unasked)),
         }
+        // TLS may have answered an alert or a change of keys while it was looked at.
+        self.written_before = self.connection.transport.written();
         let asked = if *method == Method::HEAD {
             Asked::Head
         } else {
@@ -140,7 +146,12 @@ impl Exchange {
         held.reserve(READ_BYTES);
         let reading = pin!(transport.read_buf(held));
         match (reading.poll(context), &mut self.write_error) {
-            (Poll::Ready(Ok(1..)), _) => Poll::Ready(Ok(())),
+            (Poll::Ready(Ok(1..)), _) => {
+                self.is_early |= !self.is_flushed;
+                Poll::Ready(Ok(()))
+            }
+            // A socket that was reset can be read, and says so at last; until then there may be an answer in it.
+            (Poll::Pending, Some(error)) if is_reset(error) => Poll::Pending,
             (_, error @ Some(_)) => Poll::Ready(Err(error.take().unwrap_or_else(ended))),
             (Poll::Ready(Ok(_)), None) => Poll::Ready(Err(ended())),
             (Poll::Ready(Err(error)), None) => Poll::Ready(Err(error)),
@@ -166,6 +177,10 @@ impl Exchange {
 
     /// Reads what has come, as far as it may pass.
     fn read_on(&mut self) -> Result<(), Failure> {
+        // An answer to a request of which nothing has left is none.
+        if !self.has_left() {
+            return Err(Failure::Refused(Reason::Unasked));
+        }
         let Connected { guard, held, .. } = &mut self.connection;
         let verdict = guard.judge_before(held, &mut self.answer);
         held.advance(verdict.passed);
@@ -184,7 +199,7 @@ impl Exchange {
         if let Some((status, digest)) = self.answer.too_large() {
             return (Err(SendError::TooLarge { status, digest }), None);
         }
-        let is_sent = self.is_flushed && self.write_error.is_none();
+        let is_sent = self.is_flushed && self.write_error.is_none() && !self.is_early;
         let is_quiet = self.connection.held.is_empty();
         if !is_quiet {
             tracing::warn!("a backend sent more than its answer; the connection is not used again");
@@ -201,13 +216,18 @@ impl Exchange {
         (Ok(answer), connection)
     }
 
+    /// Whether a byte of the request may have left.
+    fn has_left(&self) -> bool {
+        self.is_offered && self.connection.transport.written() != self.written_before
+    }
+
     /// What `failure` means. The connection is dropped with the exchange: nothing more of the request can leave.
     fn judge(mut self, failure: Failure) -> SendError {
         // Its status was read and its body is longer than may be; how that ends makes no difference.
         if let Some((status, digest)) = self.answer.too_large() {
             return SendError::TooLarge { status, digest };
         }
-        let sent = self.is_offered && self.connection.transport.written() != self.written_before;
+        let sent = self.has_left();
         match failure {
             Failure::TooLate => SendError::Timeout { sent },
             Failure::Broken(error) if !sent => SendError::Unsent(error.to_string()),
@@ -222,6 +242,13 @@ impl Exchange {
             Failure::NoRoom => SendError::NoRoom,
         }
     }
+}
+
+fn is_reset(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+    )
 }
 
 fn ended() -> io::Error {

@@ -221,6 +221,10 @@ async fn send_to(
         metrics.count(&names::UPSTREAM_CONNECTIONS, labels);
     };
     while let Some(idle) = endpoint.pool.take() {
+        // After a first answer nothing is due on a connection, not even from TLS.
+        if idle.transport.is_disturbed() {
+            continue;
+        }
         taken("pool");
         let outcome = send_over(idle, endpoint, outgoing, &cluster.room).await;
         if !matches!(outcome, Err(SendError::Unsent(_))) {
