@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
+use zeroize::Zeroize as _;
 
 /// A source of random bytes fit for keys and credentials.
 pub trait Entropy: Send + Sync {
@@ -28,9 +29,10 @@ impl dyn Entropy + '_ {
     }
 }
 
-/// The longest identifier: a UUID's or a trace's, 128 bits. What is longer is a secret, and comes from the system when it is
-/// needed, not before.
-const IDENTIFIER_BYTES: usize = 16;
+/// Lengths of identifiers: of a UUID's random part, of a trace's parts. Whatever has another length, the nonces of AES-GCM (12)
+/// and all secrets among them, comes from the system when it is needed and not before: of a machine that is copied while it
+/// runs, both copies have the same supply.
+const IDENTIFIER_BYTES: [usize; 3] = [8, 10, 16];
 /// What is drawn at once for identifiers: a request takes a few, and each draw is a call of the system.
 const SUPPLY_BYTES: usize = 256;
 
@@ -43,6 +45,12 @@ struct Supply {
 
 thread_local! {
     static SUPPLY: RefCell<Supply> = const { RefCell::new(Supply { bytes: [0; SUPPLY_BYTES], unused: 0 }) };
+}
+
+impl Drop for Supply {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
 }
 
 impl Supply {
@@ -82,7 +90,7 @@ impl Entropy for SystemEntropy {
         reason = "without randomness no answer of this program is safe; stopping is the only one left"
     )]
     fn fill(&self, bytes: &mut [u8]) {
-        let is_given = bytes.len() <= IDENTIFIER_BYTES
+        let is_given = IDENTIFIER_BYTES.contains(&bytes.len())
             && SUPPLY
                 .try_with(|supply| supply.borrow_mut().give(bytes, &self.0))
                 .unwrap_or(false);
@@ -115,8 +123,10 @@ mod tests {
     fn secrets_are_not_drawn_before_they_are_needed() {
         let entropy: &dyn Entropy = &SystemEntropy::default();
         let unused = || SUPPLY.with_borrow(|supply| supply.unused);
-        let _: [u8; IDENTIFIER_BYTES] = entropy.bytes();
+        let _: [u8; 16] = entropy.bytes();
         let before = unused();
+        let nonces: [[u8; 12]; 2] = [entropy.bytes(), entropy.bytes()];
+        assert_ne!(nonces[0], nonces[1]);
         let (one, other): ([u8; 32], [u8; 32]) = (entropy.bytes(), entropy.bytes());
         assert_ne!(one, other);
         assert_eq!(unused(), before);
