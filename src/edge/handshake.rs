@@ -12,28 +12,34 @@ use tokio_rustls::server::TlsStream;
 
 use super::proxy_protocol::{Header, Origin, Refusal};
 use super::tls::TlsInForce;
-use crate::base::Code;
+use crate::base::{Code, RuntimeNumber};
 
-/// Handshakes that compute at once, a core. A full one costs a core about 300 microseconds of key exchange and signature; if
-/// thousands were ready to run they would stand before every request of every open connection. As many as this take turns,
-/// and the rest waits outside the scheduler.
-const COMPUTING_PER_CORE: usize = 2;
+/// Runtimes whose handshakes take turns of their own; where there are more, some share.
+const RUNTIMES: usize = 65;
 
 /// Where handshakes wait for their turn to compute, first come, first served. Who waits is bounded by the places of its
 /// source and its door, how long by the deadline of the handshake.
+///
+/// A full one costs a core about 300 microseconds of key exchange and signature; if thousands were ready to run they would stand
+/// before every request of every open connection. So one of a runtime's computes, then everything that is ready goes first, and
+/// then the next; the rest waits outside the scheduler.
 #[derive(Debug)]
-pub(super) struct Turns(Semaphore);
+pub(super) struct Turns(Box<[Semaphore]>);
 
 impl Turns {
     /// For the admin door: one at a time, so that who storms it takes little of what customers need, and the other way round.
     pub(super) fn of_admins() -> Self {
-        Self(Semaphore::new(1))
+        Self(Box::new([Semaphore::new(1)]))
     }
 
-    /// For customers, on this machine.
+    /// For customers: one at a time on each runtime.
     pub(super) fn new() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self(Semaphore::new(cores * COMPUTING_PER_CORE))
+        Self((0..RUNTIMES).map(|_| Semaphore::new(1)).collect())
+    }
+
+    /// Those of the runtime that asks.
+    fn here(&self) -> Option<&Semaphore> {
+        self.0.get(RuntimeNumber::current().0 % self.0.len().max(1))
     }
 }
 
@@ -71,9 +77,13 @@ pub(super) async fn shake_hands(
 ) -> io::Result<TlsStream<TcpStream>> {
     let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
     let tls = setup.config_for(&hello.client_hello());
-    let turn = turns.0.acquire().await;
+    let turn = match turns.here() {
+        Some(turns) => turns.acquire().await.ok(),
+        None => None,
+    };
     // Key exchange and signature happen in this call, not in what it returns.
     let rest = hello.into_stream(tls);
+    tokio::task::yield_now().await;
     drop(turn);
     rest.await
 }

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ const BEAT: Duration = Duration::from_millis(50);
 
 /// Threads of the process's runtime: what must be done every second is done while a reload reads thousands of policies.
 const PROCESS_THREADS: usize = 2;
+
+/// Threads that resolve names of backends for one runtime, while they do: a name service that hangs takes no more.
+const RESOLVING: usize = 8;
 
 /// The runtime of the process.
 ///
@@ -59,7 +63,10 @@ impl Cores {
         };
         let mut handles = Vec::with_capacity(threads.get());
         for number in 1..=threads.get() {
-            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let runtime = Builder::new_current_thread()
+                .enable_all()
+                .max_blocking_threads(RESOLVING)
+                .build()?;
             handles.push(runtime.handle().clone());
             cores.threads.push(drive(runtime, number, over.clone())?);
         }
@@ -78,7 +85,12 @@ fn drive(runtime: Runtime, number: usize, over: CancellationToken) -> io::Result
     let thread = thread::Builder::new().name(format!("gateway-{number}"));
     thread.spawn(move || {
         RuntimeNumber(number).assign();
-        runtime.block_on(over.run_until_cancelled(beat()));
+        let driving = AssertUnwindSafe(|| runtime.block_on(over.run_until_cancelled(beat())));
+        if catch_unwind(driving).is_err() {
+            // Connections would go on being handed to it and lost: whoever supervises the process starts it again.
+            tracing::error!(number, "a runtime of the gateway has ended by itself");
+            std::process::abort();
+        }
     })
 }
 
