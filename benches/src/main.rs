@@ -11,7 +11,8 @@ use countersign_bench::request::Kind;
 use countersign_bench::stage::{Effort, Stage, workplace};
 use countersign_bench::wire::Protocol;
 use countersign_bench::{
-    Outcome, calm, ceiling, compare, growth, machine, origin, payments, restart, scale, soak, tree, whereabouts,
+    Outcome, calm, ceiling, compare, growth, machine, origin, payments, restart, scale, soak, tree,
+    whereabouts,
 };
 
 /// Measures Countersign on this machine.

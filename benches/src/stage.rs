@@ -116,13 +116,7 @@ impl Stage {
         pace: Pace,
         span: Duration,
     ) -> Outcome<Plan> {
-        self.plan_of(
-            kind,
-            self.residents.callers().to_vec(),
-            connections,
-            pace,
-            span,
-        )
+        self.plan_of(kind, self.residents.callers().to_vec(), connections, pace, span)
     }
 
     fn plan_of(
@@ -139,10 +133,7 @@ impl Stage {
                 Wire::with_certificate(self.home.ports.mutual, &ca, &self.home.certificate())?,
                 self.home.mutual_authority(),
             ),
-            _ => (
-                Wire::new(self.home.ports.public, &ca)?,
-                self.home.authority(),
-            ),
+            _ => (Wire::new(self.home.ports.public, &ca)?, self.home.authority()),
         };
         Ok(Plan {
             wire,
