@@ -9,7 +9,7 @@ use super::cure::Cures;
 use super::decision::{Alarm, Challenge, Decision, Denial, Grant, Permit, PolicyId};
 use super::exemption::ExemptionKind;
 use super::facts::Facts;
-use super::question::{MissingFact, Question};
+use super::question::{MissingFact, Parties, Question};
 use super::remedy::{ApprovalFactor, Remedy};
 use super::rule::{Part, Rule};
 
@@ -36,26 +36,27 @@ impl Bundle {
 
     fn answer(&self, facts: &Facts<'_>) -> Result<Decision, Failed> {
         let question = Question::Asked(facts.action);
-        let forbids = match self.evaluate(question, facts, None)? {
+        let parties = self.vocabulary.parties(question, facts)?;
+        let forbids = match self.evaluate(question, facts, &parties, None)? {
             Verdict::Allowed(permits) => return Ok(self.permit(&permits, None)),
             Verdict::Refused(forbids) => forbids,
         };
-        let Some(grant) = self.exemption(facts)? else {
-            return self.challenge(facts, None, &forbids);
+        let Some(grant) = self.exemption(facts, &parties)? else {
+            return self.challenge(facts, &parties, None, &forbids);
         };
-        match self.evaluate(question, facts, Some(grant.kind))? {
+        match self.evaluate(question, facts, &parties, Some(grant.kind))? {
             Verdict::Allowed(permits) => Ok(self.permit(&permits, Some(grant))),
-            Verdict::Refused(forbids) => self.challenge(facts, Some(grant.kind), &forbids),
+            Verdict::Refused(forbids) => self.challenge(facts, &parties, Some(grant.kind), &forbids),
         }
     }
 
     /// The exemption that the policies of action `exempt` grant to this payment, the first in file order. An approved
     /// payment needs none, so it uses no counter up.
-    fn exemption(&self, facts: &Facts<'_>) -> Result<Option<Grant>, Failed> {
+    fn exemption(&self, facts: &Facts<'_>, parties: &Parties) -> Result<Option<Grant>, Failed> {
         if facts.action != Action::Pay || facts.approval.is_some() {
             return Ok(None);
         }
-        let Verdict::Allowed(permits) = self.evaluate(Question::Exempt, facts, None)? else {
+        let Verdict::Allowed(permits) = self.evaluate(Question::Exempt, facts, parties, None)? else {
             return Ok(None);
         };
         Ok(permits.into_iter().find_map(|rule| match &rule.part {
@@ -72,6 +73,7 @@ impl Bundle {
     fn challenge(
         &self,
         facts: &Facts<'_>,
+        parties: &Parties,
         exemption: Option<ExemptionKind>,
         forbids: &[&Arc<Rule>],
     ) -> Result<Decision, Failed> {
@@ -83,7 +85,7 @@ impl Bundle {
             let cured = cures.applied(*facts, factor);
             // A payment that will be approved is not exempt as well.
             let exemption = exemption.filter(|_| cured.approval.is_none());
-            match self.evaluate(Question::Asked(facts.action), &cured, exemption)? {
+            match self.evaluate(Question::Asked(facts.action), &cured, parties, exemption)? {
                 Verdict::Allowed(_) => factors.push(factor),
                 Verdict::Refused(_) => {}
             }
@@ -105,19 +107,19 @@ impl Bundle {
         }))
     }
 
-    /// Asks Cedar one question.
+    /// Asks Cedar one question about `facts` between the `parties` of them.
     pub(super) fn evaluate(
         &self,
         question: Question,
         facts: &Facts<'_>,
+        parties: &Parties,
         exemption: Option<ExemptionKind>,
     ) -> Result<Verdict<'_>, Failed> {
         let lane = self.lanes.get(&question).ok_or(MissingFact("action"))?;
-        let parties = self.vocabulary.parties(question, facts)?;
         let context = self
             .vocabulary
-            .context(question, facts, &parties, exemption, lane.mentions())?;
-        let answers = lane.ask(&parties, context, &self.entities);
+            .context(question, facts, parties, exemption, lane.mentions())?;
+        let answers = lane.ask(parties, context, &self.entities);
         if !answers.failed.is_empty() {
             return Err(Failed(answers.failed.into_iter().map(alarm).collect()));
         }

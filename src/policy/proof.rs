@@ -185,7 +185,8 @@ fn leans_on(
 
 /// Whether the policy is among those that determine the answer; none when the evaluation failed.
 fn determines(bundle: &Bundle, question: Question, facts: &Facts<'_>, rule: &Arc<Rule>) -> Option<bool> {
-    match bundle.evaluate(question, facts, None).ok()? {
+    let parties = bundle.vocabulary.parties(question, facts).ok()?;
+    match bundle.evaluate(question, facts, &parties, None).ok()? {
         Verdict::Allowed(rules) | Verdict::Refused(rules) => {
             Some(rules.iter().any(|determining| determining.id == rule.id))
         }

@@ -140,6 +140,7 @@ impl Endpoint {
         } else {
             health.failed(Instant::now());
         }
+        // While the lock is held: another's report would otherwise be overwritten by this one.
         self.is_ailing.store(!well, Ordering::Release);
     }
 

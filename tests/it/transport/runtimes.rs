@@ -12,8 +12,9 @@ use countersign::edge::{ClientAuthentication, Drained, Limits, NotCounted, Serve
 use countersign::server::Cores;
 use http::{Request, Response};
 use tokio::sync::{Barrier, Notify};
+use tokio::task::JoinHandle;
 
-use super::client::Client;
+use super::client::{Client, Received};
 use super::gateway::{Opened, prepare};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -88,9 +89,8 @@ async fn connections_are_spread_over_the_runtimes_and_stay_where_they_are() {
     }
 }
 
-#[tokio::test]
-async fn the_end_waits_for_requests_on_every_runtime() {
-    let (_cores, opened, behind) = open(3);
+/// Two requests that have come to their end behind the doors and wait there.
+async fn two_that_wait(opened: &Opened, behind: &SaysWhere) -> Vec<JoinHandle<Result<Received, String>>> {
     let client = Client::new(&opened.authority, None, &["http/1.1"]);
     let mut asking = Vec::new();
     for _ in 0..2 {
@@ -98,6 +98,13 @@ async fn the_end_waits_for_requests_on_every_runtime() {
         asking.push(tokio::spawn(async move { conversation.get("/hold").await }));
     }
     behind.there.wait().await;
+    asking
+}
+
+#[tokio::test]
+async fn the_end_waits_for_requests_on_every_runtime() {
+    let (_cores, opened, behind) = open(3);
+    let asking = two_that_wait(&opened, &behind).await;
     let edge = Arc::clone(&opened.edge);
     let drained = tokio::spawn(async move { edge.drain().finish(LONG).await });
     opened.edge.drain().begun().await;
@@ -113,13 +120,7 @@ async fn the_end_waits_for_requests_on_every_runtime() {
 #[tokio::test]
 async fn what_does_not_end_is_dropped_on_every_runtime() {
     let (_cores, opened, behind) = open(3);
-    let client = Client::new(&opened.authority, None, &["http/1.1"]);
-    let mut asking = Vec::new();
-    for _ in 0..2 {
-        let mut conversation = client.open(opened.address).await.unwrap();
-        asking.push(tokio::spawn(async move { conversation.get("/hold").await }));
-    }
-    behind.there.wait().await;
+    let asking = two_that_wait(&opened, &behind).await;
     let drained = opened.edge.drain().finish(Duration::from_millis(10)).await;
     assert_eq!((drained.requests, drained.connections), (2, 2));
     for asking in asking {
