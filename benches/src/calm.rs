@@ -11,7 +11,7 @@ use crate::peers::{Peer, Peers};
 use crate::process::Process;
 use crate::request::{Kind, Maker, Turn};
 use crate::stage::{Effort, Stage};
-use crate::statistics::{Ratio, median};
+use crate::statistics::{Ratio, Told, median};
 use crate::wire::{Connection, Protocol, Wire};
 
 /// The line about latency.
@@ -135,7 +135,7 @@ pub async fn idle_connections(stage: &Stage, peers: &Peers) -> Outcome<(String, 
                 what: format!("memory of an idle TLS connection, {IDLE} of them"),
                 of: "memory, ours by its",
                 goal: MEMORY,
-                told: Ok((ratio, ratio, ratio)),
+                told: Ok(Told::once(ratio)),
             });
         }
     }

@@ -2,7 +2,7 @@
 //! reach for, and what of it a measurement reached.
 
 use crate::document::table;
-use crate::statistics::Ratio;
+use crate::statistics::{Ratio, Told};
 
 /// Against itself, so that only what was measured tells one goal from another.
 pub const ITSELF: &str = "itself";
@@ -40,8 +40,8 @@ pub struct Verdict {
     pub of: &'static str,
     /// What was asked.
     pub goal: Goal,
-    /// Median, least and most, or why there is no ratio.
-    pub told: Result<(f64, f64, f64), String>,
+    /// What the rounds say, or why there is no ratio.
+    pub told: Result<Told, String>,
 }
 
 /// How far one came.
@@ -73,7 +73,7 @@ impl Verdict {
     /// How far it came.
     #[must_use]
     pub fn state(&self) -> State {
-        let Ok((median, ..)) = self.told else {
+        let Ok(Told { median, .. }) = self.told else {
             return State::Untold;
         };
         let enough = |wanted: f64| match self.goal.better {
@@ -88,9 +88,13 @@ impl Verdict {
     }
 
     fn row(&self) -> Vec<String> {
-        let (ratio, range) = match &self.told {
-            Ok((median, least, most)) => (format!("{median:.2}"), format!("{least:.2} to {most:.2}")),
-            Err(why) => ("–".to_owned(), why.clone()),
+        let (ratio, interval, rounds) = match &self.told {
+            Ok(told) => (
+                format!("{:.2}", told.median),
+                format!("{:.2} to {:.2}", told.low, told.high),
+                format!("{:.2} to {:.2}", told.least, told.most),
+            ),
+            Err(why) => ("–".to_owned(), why.clone(), String::new()),
         };
         let sign = match self.goal.better {
             Better::Larger => "≥",
@@ -108,7 +112,8 @@ impl Verdict {
             self.goal.against.to_owned(),
             self.of.to_owned(),
             ratio,
-            range,
+            interval,
+            rounds,
             format!("{sign} {}", self.goal.reach),
             format!("{sign} {}", self.goal.reach_for),
             state.to_owned(),
@@ -125,7 +130,8 @@ pub fn lines(verdicts: &[Verdict]) -> String {
         "against",
         "ratio of",
         "ratio",
-        "rounds",
+        "95 % sure",
+        "all rounds",
         "reach",
         "reach for",
         "",
@@ -177,7 +183,7 @@ mod tests {
                 reach_for,
                 better,
             },
-            told: Ok((median, median, median)),
+            told: Ok(Told::once(median)),
         }
     }
 

@@ -181,8 +181,8 @@ async fn measure(arguments: &Measure) -> Outcome<()> {
             span: Duration::from_millis(300),
         },
         false => Effort {
-            rounds: 5,
-            span: Duration::from_millis(1_500),
+            rounds: 15,
+            span: Duration::from_millis(600),
         },
     };
     if wanted(Part::Payments) {

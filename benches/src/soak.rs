@@ -18,7 +18,7 @@ use crate::plot::{Axis, Plot, Scale, Series};
 use crate::process::Process;
 use crate::request::Kind;
 use crate::stage::{Effort, Stage};
-use crate::statistics::median;
+use crate::statistics::{median, range};
 
 /// The mix: what, and its share of all requests.
 const MIX: [(Kind, f64); 3] = [(Kind::Signed, 0.6), (Kind::Proof, 0.2), (Kind::Payment, 0.2)];
@@ -34,7 +34,11 @@ const SAMPLED_EVERY: Duration = Duration::from_secs(10);
 const LOGIN_EVERY: Duration = Duration::from_secs(5);
 /// The codes of the first logins are used up for this long.
 const CODE_LIFE: Duration = Duration::from_secs(31);
-/// Flat: the median of the last third is at most so many times that of the first.
+/// Until then more is remembered every minute: tokens for as long as they live, and what was seen once for a minute.
+const SETTLED_AFTER: Duration = Duration::from_mins(5);
+/// A short soak has no more than this share of itself to settle.
+const SETTLING_SHARE: u32 = 4;
+/// Flat: the last third of what follows is at most so many times the first.
 const MEMORY_FLAT: f64 = 1.10;
 const DESCRIPTORS_FLAT: f64 = 1.10;
 const LATENCY_FLAT: f64 = 1.25;
@@ -84,6 +88,7 @@ pub async fn measure(
         minutes.push(minute);
     }
     stage.close()?;
+    let settled = SETTLED_AFTER.min(length / SETTLING_SHARE).as_secs_f64() / 60.0;
     let text = [
         circumstances(&watch, within),
         format!(
@@ -92,7 +97,7 @@ pub async fn measure(
             rate,
             LOGIN_EVERY.as_secs()
         ),
-        verdicts(&minutes, &samples),
+        verdicts(&minutes, &samples, settled),
         figures(&minutes, &samples),
         plots(&minutes, &samples, document)?.join("\n"),
     ];
@@ -217,40 +222,58 @@ fn millis(latencies: &Histogram, share: f64) -> f64 {
     latencies.micros(share) / 1e3
 }
 
+/// What stands for a third of the soak.
+type Standing = fn(&[f64]) -> f64;
+
 /// The last third by the first.
-fn slope(figures: &[f64]) -> f64 {
+fn slope(figures: &[f64], standing: Standing) -> f64 {
     let third = figures.len() / 3;
     let first = figures.get(..third.max(1)).unwrap_or_default();
     let last = figures.get(figures.len() - third..).unwrap_or_default();
-    median(last) / median(first).max(f64::MIN_POSITIVE)
+    standing(last) / standing(first).max(f64::MIN_POSITIVE)
 }
 
-fn verdicts(minutes: &[Minute], samples: &[Sample]) -> String {
-    let one = |name: &str, figures: Vec<f64>, most: f64| {
-        let slope = slope(&figures);
+/// A pool opens and closes connections as it needs them, but what leaks is open at the quietest moment too.
+fn least(figures: &[f64]) -> f64 {
+    range(figures).0
+}
+
+fn verdicts(minutes: &[Minute], samples: &[Sample], settled: f64) -> String {
+    let one = |name: &str, figures: Vec<f64>, standing: Standing, most: f64| {
+        let slope = slope(&figures, standing);
         let word = if slope <= most { "flat" } else { "**not flat**" };
         format!("{name} {word} ({slope:.2}, at most {most})")
     };
-    let p99 = |of: fn(&Minute) -> &Histogram| minutes.iter().map(|minute| millis(of(minute), 0.99)).collect();
+    let held = |of: fn(&Sample) -> f64| {
+        let settled = samples.iter().filter(|sample| sample.minutes >= settled);
+        settled.map(of).collect()
+    };
+    let p99 = |of: fn(&Minute) -> &Histogram| {
+        let settled = minutes.iter().filter(|minute| minute.ends > settled);
+        settled.map(|minute| millis(of(minute), 0.99)).collect()
+    };
     let failures: u64 = minutes.iter().map(|minute| minute.failures).sum();
     format!(
-        "Median of the last third by that of the first: {}; {}; {}; {}. {failures} requests failed.",
-        one(
-            "memory",
-            samples.iter().map(|sample| sample.memory).collect(),
-            MEMORY_FLAT
-        ),
+        "The last third of what follows minute {settled:.0}, by the first: {}; {}; {}; {}. {failures} requests failed.",
+        one("memory", held(|sample| sample.memory), median, MEMORY_FLAT),
         one(
             "descriptors",
-            samples.iter().map(|sample| sample.descriptors).collect(),
+            held(|sample| sample.descriptors),
+            least,
             DESCRIPTORS_FLAT
         ),
         one(
             "p99 of signed requests",
             p99(|minute| &minute.signed),
+            median,
             LATENCY_FLAT
         ),
-        one("p99 of payments", p99(|minute| &minute.payments), LATENCY_FLAT),
+        one(
+            "p99 of payments",
+            p99(|minute| &minute.payments),
+            median,
+            LATENCY_FLAT
+        ),
     )
 }
 
@@ -357,7 +380,13 @@ mod tests {
 
     #[test]
     fn a_slope_compares_the_last_third_with_the_first() {
-        assert_eq!(slope(&[1.0, 1.0, 9.0, 9.0, 1.2, 1.2]), 1.2);
-        assert_eq!(slope(&[2.0, 5.0, 1.0]), 0.5);
+        assert_eq!(slope(&[1.0, 1.0, 9.0, 9.0, 1.2, 1.2], median), 1.2);
+        assert_eq!(slope(&[2.0, 5.0, 1.0], median), 0.5);
+    }
+
+    #[test]
+    fn what_leaks_raises_the_least_and_what_comes_and_goes_does_not() {
+        assert_eq!(slope(&[60.0, 80.0, 70.0, 70.0, 88.0, 60.0], least), 1.0);
+        assert_eq!(slope(&[60.0, 80.0, 70.0, 70.0, 88.0, 72.0], least), 1.2);
     }
 }
