@@ -147,7 +147,7 @@ async fn attempt(
     in_force: &ArcSwap<Snapshot>,
     services: &Services,
 ) -> Result<(Sealed, Option<Reservation>), Obstacle> {
-    let transaction = TransactionId::random(&*services.entropy);
+    let transaction = TransactionId::fresh(exchange.at, &*services.entropy);
     let Outbound { sealed, order } =
         outbound(exchange, facts, held, &transaction, services).map_err(Obstacle::Fault)?;
     let (Some(held), Some(order)) = (held, order) else {
