@@ -71,7 +71,7 @@ impl Vault {
     pub async fn open(&self, customer: &CustomerId) -> Result<DataKey, VaultError> {
         let row = self
             .db
-            .query_one(
+            .find(
                 "SELECT sealed FROM customer_key WHERE customer = $1",
                 vec![customer.as_str().into()],
             )
