@@ -1,8 +1,8 @@
 //! A request signature is good once (SIG-11, design 6): by its nonce, and where none is needed and none came, by itself.
 //!
-//! On routes that move money the Sealed write remembers the nonce in the store, and shortly after a start the store is
-//! asked. Elsewhere memory is all there is: what is dated before it began is stale, and what is dated ahead of our clock
-//! is remembered durably too.
+//! Memory knows which were used. On routes that move money the Sealed write keeps the nonce in the store too, from which the
+//! next process fills its memory before it begins. Elsewhere memory is all there is: what is dated before it began is stale, and
+//! what is dated ahead of our clock is remembered durably.
 
 use std::time::Duration;
 
@@ -15,9 +15,51 @@ use crate::base::limits::{CLOCK_AHEAD, PROOF_AGE};
 use crate::base::{Code, Fault, Timestamp};
 use crate::oauth::replay::ReplayRefusal;
 use crate::store::ephemeral::Seen;
+use crate::store::{Batch, Db, Ended, Ephemeral, StoreError};
 
 /// `created` counts whole seconds: a signature is accepted to the end of its last one.
 const A_SECOND: Duration = Duration::from_secs(1);
+
+/// Nonces of payments that can be alive at once: what a node accepts in their 70 seconds.
+const NONCES: usize = 1 << 20;
+
+/// The memory of nonces of payments, with those in it that are in the store and not over yet.
+///
+/// # Errors
+/// [`StoreError`]; also when there are more than memory holds, for what cannot be remembered would be accepted again.
+pub async fn remembered(db: &Db, now: Timestamp) -> Result<Ephemeral<()>, StoreError> {
+    let nonces = Ephemeral::new(NONCES);
+    let sql = "SELECT nonce, until FROM used_nonce WHERE until > $1";
+    for row in db.query(sql, vec![now.into()]).await? {
+        let corrupt = |_| StoreError::Corrupt("used_nonce.nonce");
+        let nonce = row.bytes(0)?.try_into().map_err(corrupt)?;
+        let kept = nonces.insert(nonce, (), row.time(1)?, now).await;
+        kept.map_err(|full| StoreError::Failed(full.to_string()))?;
+    }
+    Ok(nonces)
+}
+
+/// Adds to a batch that `nonce` was used at `at`. The rows lie in the order of their use, so that many of one commit take one
+/// page; that none comes twice is the memory's part.
+pub(super) fn keep(batch: &mut Batch, nonce: &[u8; 32], at: Timestamp) {
+    batch.run(
+        "INSERT INTO used_nonce (until, nonce) VALUES ($1, $2)",
+        vec![end(at).into(), nonce.to_vec().into()],
+    );
+}
+
+/// Removes from the store the nonces of signatures that are stale by now; a job calls it now and then.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn forget(db: &Db, now: Timestamp) -> Result<(), StoreError> {
+    const OVER: Ended = Ended {
+        any: "SELECT 1 FROM used_nonce WHERE until < $1 LIMIT 1",
+        some: "DELETE FROM used_nonce WHERE until < $1 AND until <= \
+             (SELECT max(until) FROM (SELECT until FROM used_nonce ORDER BY until LIMIT $2) AS oldest)",
+    };
+    db.forget(&OVER, now).await
+}
 
 /// Uses up `entry`, a good signature by `key`. The answer is its name in memory and store.
 pub(super) async fn use_once(
@@ -28,17 +70,13 @@ pub(super) async fn use_once(
 ) -> Result<[u8; 32], Fault> {
     let place = place(entry, key);
     let created = Timestamp::from_seconds(entry.parameters().created.unwrap_or_default());
-    let until = exchange.at.plus(PROOF_AGE + CLOCK_AHEAD + A_SECOND);
+    let until = end(exchange.at);
     if exchange.moves_money() {
-        match services.nonces.insert(place, (), until, exchange.at).await {
-            Ok(Seen::First) => {}
-            Ok(Seen::Before) => return Err(Code::Replayed.into()),
-            Err(full) => return Err(not_remembered(full)),
-        }
-        if created <= services.started_at.plus(CLOCK_AHEAD) {
-            refuse_if_stored(&place, services).await?;
-        }
-        return Ok(place);
+        return match services.nonces.insert(place, (), until, exchange.at).await {
+            Ok(Seen::First) => Ok(place),
+            Ok(Seen::Before) => Err(Code::Replayed.into()),
+            Err(full) => Err(not_remembered(full)),
+        };
     }
     let once = services
         .dpop
@@ -54,14 +92,9 @@ pub(super) async fn use_once(
     }
 }
 
-/// What was made before the start, or dated ahead then, may have been used then: whoever only overheard a payment must not
-/// read its answer from the record.
-async fn refuse_if_stored(place: &[u8; 32], services: &Services) -> Result<(), Fault> {
-    let sql = "SELECT until FROM used_nonce WHERE nonce = $1";
-    match services.db.query_one(sql, vec![place.to_vec().into()]).await? {
-        Some(_) => Err(Code::Replayed.into()),
-        None => Ok(()),
-    }
+/// When a signature that is accepted `at` is stale whatever its date: `created` may lie ahead of our clock.
+fn end(at: Timestamp) -> Timestamp {
+    at.plus(PROOF_AGE + CLOCK_AHEAD + A_SECOND)
 }
 
 fn not_remembered(cause: impl std::fmt::Display) -> Fault {

@@ -1,30 +1,25 @@
 //! The Sealed write: the first of a payment's two durable writes, and the last moment at which it can be refused.
 //!
 //! Every guard must hold, or nothing of it happens: the session is live, no equal payment is in the dark, the key is free,
-//! the nonce fresh, the exemption's counter under its limit.
-
-use std::time::Duration;
+//! the exemption's counter under its limit.
 
 use super::attest::Attestation;
 use super::exchange::Exchange;
 use super::identify::Caller;
 use super::journey::Services;
+use super::nonce;
 use super::order;
 use super::permit::{Permission, Transaction};
 use super::recall::fingerprint;
 use super::receipt;
 use crate::audit::receipt::Terms;
 use crate::base::event::Digest;
-use crate::base::limits::{CLOCK_AHEAD, PROOF_AGE};
 use crate::base::{Code, Event, Fault, TransactionId};
 use crate::identity::session;
 use crate::store::{Batch, StoreError};
 use crate::transaction::settlement::Order;
 use crate::transaction::underway::Held;
 use crate::transaction::{exemption, idempotency};
-
-/// The guard that fails when a nonce was used before.
-const NONCE_IS_FRESH: &str = "the nonce is fresh";
 
 /// A payment on record as reserved.
 pub(super) struct Reservation {
@@ -72,7 +67,7 @@ pub(super) async fn take(
         settlement_order: order::seal(kept, transaction, &exchange.snapshot.keys, &*services.entropy),
     };
     idempotency::reserve(&mut batch, reservation, exchange.at);
-    use_nonce(&mut batch, facts, exchange);
+    keep_nonce(&mut batch, facts, exchange);
     let consumed = held.permit.exemption.as_ref().and_then(|grant| grant.consumes);
     if let (Some(consumption), Some(payment)) = (consumed, payment) {
         let amount = payment.intent.amount_minor();
@@ -117,15 +112,11 @@ async fn commit(batch: Batch, services: &Services) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn use_nonce(batch: &mut Batch, facts: &Attestation, exchange: &Exchange) {
-    let Some(nonce) = &facts.nonce else { return };
-    // `created` counts whole seconds: a signature is accepted to the end of its last one.
-    let until = exchange.at.plus(PROOF_AGE + CLOCK_AHEAD + Duration::from_secs(1));
-    batch.one_row(
-        NONCE_IS_FRESH,
-        "INSERT INTO used_nonce (nonce, until) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-        vec![nonce.to_vec().into(), until.into()],
-    );
+/// Memory has refused a nonce that was used before; the row is for the memory of the next process.
+fn keep_nonce(batch: &mut Batch, facts: &Attestation, exchange: &Exchange) {
+    if let Some(nonce) = &facts.nonce {
+        nonce::keep(batch, nonce, exchange.at);
+    }
 }
 
 /// What equal payments of a customer share, whichever app sends them.
@@ -177,7 +168,6 @@ fn permitted_event(
 pub(super) fn refusal(error: StoreError) -> Fault {
     match error.guard() {
         Some(session::SESSION_IS_LIVE) => Code::TokenInvalid.into(),
-        Some(NONCE_IS_FRESH) => Code::Replayed.into(),
         Some(idempotency::KEY_IS_FREE) => {
             Fault::new(Code::InProgress).retry_after(std::time::Duration::from_secs(1))
         }

@@ -6,7 +6,7 @@
 use crate::base::Timestamp;
 use crate::oauth::settings::Settings;
 use crate::store::ephemeral::Seen;
-use crate::store::{Batch, Db, Ephemeral, StoreError};
+use crate::store::{Batch, Db, Ended, Ephemeral, StoreError};
 
 /// Why something may not be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,7 +79,7 @@ impl Replay {
         }
         let mut batch = Batch::new();
         batch.run(
-            "INSERT INTO proof_ahead (hash, until) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING",
+            "INSERT INTO proof_ahead (until, hash) VALUES ($2, $1) ON CONFLICT DO NOTHING",
             vec![key.as_slice().into(), end.into()],
         );
         let written = self.db.commit(batch).await;
@@ -91,8 +91,11 @@ impl Replay {
     /// # Errors
     /// [`StoreError`].
     pub async fn sweep(&self, now: Timestamp) -> Result<(), StoreError> {
-        let mut batch = Batch::new();
-        batch.run("DELETE FROM proof_ahead WHERE until <= $1", vec![now.into()]);
-        self.db.commit(batch).await
+        const OVER: Ended = Ended {
+            any: "SELECT 1 FROM proof_ahead WHERE until < $1 LIMIT 1",
+            some: "DELETE FROM proof_ahead WHERE until < $1 AND until <= \
+                 (SELECT max(until) FROM (SELECT until FROM proof_ahead ORDER BY until LIMIT $2) AS oldest)",
+        };
+        self.db.forget(&OVER, now).await
     }
 }

@@ -17,7 +17,7 @@ use crate::base::{Clock, Connection, Entropy, Timestamp};
 use crate::identity::{Logins, Sessions, Settings as IdentitySettings};
 use crate::keys::Keyring;
 use crate::policy::Bundle;
-use crate::store::{Batch, Db, StoreError};
+use crate::store::{Db, Ended, StoreError};
 
 /// What an authorization server is built from.
 pub struct Services {
@@ -101,17 +101,19 @@ impl AuthorizationServer {
     /// # Errors
     /// [`StoreError`].
     pub async fn sweep(&self) -> Result<(), StoreError> {
-        let now = self.now();
-        let mut batch = Batch::new();
-        batch.run(
-            "DELETE FROM authorization_code WHERE expires_at < $1",
-            vec![now.minus(super::code::USED_KEPT).into()],
-        );
-        batch.run(
-            "DELETE FROM refresh_token WHERE expires_at < $1",
-            vec![now.into()],
-        );
-        self.services.db.commit(batch).await?;
+        const CODES: Ended = Ended {
+            any: "SELECT 1 FROM authorization_code WHERE expires_at < $1 LIMIT 1",
+            some: "DELETE FROM authorization_code WHERE hash IN \
+                 (SELECT hash FROM authorization_code WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+        };
+        const REFRESH_TOKENS: Ended = Ended {
+            any: "SELECT 1 FROM refresh_token WHERE expires_at < $1 LIMIT 1",
+            some: "DELETE FROM refresh_token WHERE hash IN \
+                 (SELECT hash FROM refresh_token WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+        };
+        let (now, db) = (self.now(), &self.services.db);
+        db.forget(&CODES, now.minus(super::code::USED_KEPT)).await?;
+        db.forget(&REFRESH_TOKENS, now).await?;
         self.services.logins.sweep(now).await?;
         self.services.dpop.used_at_resources().sweep(now).await
     }

@@ -8,7 +8,7 @@ use crate::audit::{Anchor, AnchorFault, Log, LogError, Passages, Receipts, Refus
 use crate::base::{Clock, Entropy, Timestamp};
 use crate::config::{self, Config, StoreUrl};
 use crate::defense::Defense;
-use crate::gate::Services;
+use crate::gate::{Services, remembered_nonces};
 use crate::identity::{self, Customers, Logins, Passwords, Sessions, Throttle};
 use crate::keys::{Keyring, Schedule, read_kek};
 use crate::oauth::bound_key::BoundKeys;
@@ -16,7 +16,7 @@ use crate::oauth::dpop::Nonces;
 use crate::oauth::{self, AuthorizationServer, Clients, Dpop, Verifier};
 use crate::policy::Bundle;
 use crate::privacy::{Pseudonyms, Vault};
-use crate::store::{Batch, Db, Ephemeral};
+use crate::store::{Batch, Db};
 use crate::telemetry::{AccessLog, Destination, Metrics};
 use crate::transaction::idempotency;
 use crate::transaction::underway::Underway;
@@ -27,9 +27,6 @@ use super::settings::{identity_settings, oauth_settings};
 
 /// The fact in the store that marks it as one for development (design 4.1).
 pub const DEVELOPMENT: &str = "development";
-
-/// Nonces of request signatures that can be alive at once: what a node accepts in their 70 seconds.
-const NONCES: usize = 1 << 20;
 
 /// The store and what lives in it.
 pub(super) struct Opened {
@@ -85,7 +82,7 @@ pub(super) async fn open(
             Arc::clone(&log),
             Arc::clone(entropy),
         )),
-        nonces: Ephemeral::new(NONCES),
+        nonces: remembered_nonces(&db, clock.now()).await?,
         underway: Underway::default(),
         passages: Passages::default(),
         defense: Arc::new(Defense::new(Arc::clone(entropy))),

@@ -12,9 +12,9 @@ use crate::audit::Sequencer;
 use crate::base::{Clock, RuntimeNumber};
 use crate::defense::{self, Queue};
 use crate::edge::Carriers;
-use crate::gate::{Gate, Services, Settlement};
+use crate::gate::{Gate, Services, Settlement, forget_used_nonces};
 use crate::oauth::AuthorizationServer;
-use crate::store::{Batch, StoreError};
+use crate::store::StoreError;
 
 /// Keys, revocations and clients are followed this closely (design 7: within one second everywhere).
 const EVERY_SECOND: Duration = Duration::from_secs(1);
@@ -72,22 +72,13 @@ pub(super) fn start(
     let shared = Arc::clone(services);
     jobs.every("used-nonces", EVERY_MINUTE, move || {
         let services = Arc::clone(&shared);
-        async move { forget_used_nonces(&services).await }
+        async move { forget_used_nonces(&services.db, services.clock.now()).await }
     });
     let metrics = services.metrics.clone();
     jobs.every("metrics", Duration::from_secs(5), move || {
         metrics.upkeep();
         async { Ok::<_, StoreError>(()) }
     });
-}
-
-async fn forget_used_nonces(services: &Services) -> Result<(), StoreError> {
-    let mut batch = Batch::new();
-    batch.run(
-        "DELETE FROM used_nonce WHERE until < $1",
-        vec![services.clock.now().into()],
-    );
-    services.db.commit(batch).await
 }
 
 /// Lets the log grow beside the requests.

@@ -16,6 +16,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0007_settlement.sql"),
     include_str!("migrations/0008_receipt.sql"),
     include_str!("migrations/0009_payment_pages.sql"),
+    include_str!("migrations/0010_payment_order.sql"),
 ];
 
 /// From this version on events are chained as they are written.

@@ -17,6 +17,7 @@ mod db;
 mod entry;
 pub mod ephemeral;
 mod error;
+mod forget;
 mod group_commit;
 mod inspect;
 mod migrations;
@@ -34,6 +35,7 @@ pub use db::Db;
 pub use entry::{Entry, EntryError};
 pub use ephemeral::Ephemeral;
 pub use error::StoreError;
+pub use forget::Ended;
 pub use inspect::{Inspection, inspect};
 #[cfg(test)]
 pub(crate) use migrations::create_at;

@@ -152,7 +152,7 @@ impl Record {
         Ok(Self {
             scope: Scope::of(&session.client, &session.customer, &route, &key),
             fingerprint: Fingerprint::of("POST", "/payments", &bench.entropy.bytes(), b"application/json"),
-            transaction: TransactionId::new(bench.entropy.token(16)),
+            transaction: TransactionId::fresh(bench.now, &*bench.entropy),
         })
     }
 
@@ -177,10 +177,9 @@ impl Record {
             settlement_order: bench.keys.seal("bench", &[7; SEALED], &*bench.entropy)?,
         };
         idempotency::reserve(&mut batch, reservation, bench.now);
-        batch.one_row(
-            "the nonce is fresh",
-            "INSERT INTO used_nonce (nonce, until) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-            vec![bench.entropy.bytes::<32>().to_vec().into(), bench.now.into()],
+        batch.run(
+            "INSERT INTO used_nonce (until, nonce) VALUES ($1, $2)",
+            vec![bench.now.into(), bench.entropy.bytes::<32>().to_vec().into()],
         );
         batch.record(bench.now, &*bench.entropy, &self.permitted(bench)?);
         Ok(batch)
