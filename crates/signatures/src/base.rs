@@ -99,6 +99,9 @@ pub enum BaseFault {
     /// The status is not of three digits.
     #[error("the status is invalid")]
     StatusInvalid,
+    /// A value that the signer gave beforehand has characters that a serialised structured field cannot have.
+    #[error("the value given for the component is not printable ASCII")]
+    KnownInvalid,
     /// The value has a line break.
     #[error("the value has a line break")]
     LineBreak,
@@ -122,9 +125,26 @@ pub fn signature_base<'m>(
     parameters: &str,
     message: impl Into<Message<'m>>,
 ) -> Result<String, BaseError> {
-    let message = message.into();
+    build(components, parameters, message.into()).map(|base| base.text)
+}
+
+/// A signature base, and where the value of its last line begins: what the member of `Signature-Input` says too.
+pub(crate) struct Base {
+    pub(crate) text: String,
+    pub(crate) last: usize,
+}
+
+pub(crate) fn build(
+    components: &[Component<'_>],
+    parameters: &str,
+    message: Message<'_>,
+) -> Result<Base, BaseError> {
     // A guess that spares most messages every reallocation: identifiers stand twice, values are often short.
-    let mut base = String::with_capacity(256 + parameters.len() + components.len().saturating_mul(96));
+    let known = components.iter().filter_map(Component::known_value).map(str::len);
+    let guess = known
+        .sum::<usize>()
+        .saturating_add(components.len().saturating_mul(96));
+    let mut base = String::with_capacity(guess.saturating_add(256 + parameters.len()));
     let mut rest = components;
     while let Some((component, later)) = rest.split_first() {
         let line = if later.contains(component) {
@@ -139,11 +159,12 @@ pub fn signature_base<'m>(
         rest = later;
     }
     base.push_str("\"@signature-params\": ");
+    let last = base.len();
     write_signature_params(components, parameters, &mut base).map_err(|reason| BaseError {
         component: "\"@signature-params\"".to_owned(),
         reason,
     })?;
-    Ok(base)
+    Ok(Base { text: base, last })
 }
 
 /// Writes the inner list that is both the last line of the base and the member of `Signature-Input`.
@@ -186,6 +207,9 @@ fn check(component: &Component<'_>) -> Result<(), BaseFault> {
 }
 
 fn write_value(component: &Component<'_>, message: Message<'_>, base: &mut String) -> Result<(), BaseFault> {
+    if let Some(value) = component.known_value() {
+        return write_known(value, base);
+    }
     let from_request = component.has(&ComponentParameter::Req);
     match message {
         Message::Request(_) if from_request => Err(BaseFault::ReqInRequest),
@@ -197,6 +221,14 @@ fn write_value(component: &Component<'_>, message: Message<'_>, base: &mut Strin
         ),
         Message::Response(response) => write_from_response(component, response, base),
     }
+}
+
+fn write_known(value: &str, base: &mut String) -> Result<(), BaseFault> {
+    if !is_string(value) {
+        return Err(BaseFault::KnownInvalid);
+    }
+    base.push_str(value);
+    Ok(())
 }
 
 fn write_from_request(

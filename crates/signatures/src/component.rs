@@ -12,6 +12,7 @@ use crate::structured::write_string;
 pub struct Component<'a> {
     name: Cow<'a, str>,
     parameters: Vec<ComponentParameter<'a>>,
+    known: Option<&'a str>,
 }
 
 /// A parameter of a component identifier (RFC 9421, section 6.5).
@@ -38,6 +39,7 @@ impl<'a> Component<'a> {
         Self {
             name: Cow::Borrowed(name),
             parameters: Vec::new(),
+            known: None,
         }
     }
 
@@ -47,6 +49,7 @@ impl<'a> Component<'a> {
         Self {
             name: Cow::Borrowed(name),
             parameters: Vec::new(),
+            known: None,
         }
     }
 
@@ -86,6 +89,14 @@ impl<'a> Component<'a> {
         self.with(ComponentParameter::Req)
     }
 
+    /// The same component, whose value its signer holds already, such as that of a dictionary member it put into the
+    /// message itself: the message is then not read for it. Received components never have one.
+    #[must_use]
+    pub const fn known(mut self, value: &'a str) -> Self {
+        self.known = Some(value);
+        self
+    }
+
     /// The name: of a field, or of a derived component with its `@`.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -110,7 +121,12 @@ impl<'a> Component<'a> {
         Self {
             name,
             parameters: Vec::new(),
+            known: None,
         }
+    }
+
+    pub(crate) const fn known_value(&self) -> Option<&'a str> {
+        self.known
     }
 
     /// Adds a parameter; one that is already there is replaced, as in a structured field.

@@ -123,7 +123,7 @@ fn write_authority(request: &Request<'_>, out: &mut String) -> Result<(), BaseFa
     if authority.is_empty() || !authority.bytes().all(allowed) {
         return Err(BaseFault::AuthorityInvalid);
     }
-    out.extend(authority.chars().map(|character| character.to_ascii_lowercase()));
+    push_lower_case(authority, out);
     Ok(())
 }
 
@@ -136,13 +136,16 @@ fn write_scheme(request: &Request<'_>, out: &mut String) -> Result<(), BaseFault
     {
         return Err(BaseFault::SchemeInvalid);
     }
-    out.extend(
-        request
-            .scheme
-            .chars()
-            .map(|character| character.to_ascii_lowercase()),
-    );
+    push_lower_case(request.scheme, out);
     Ok(())
+}
+
+fn push_lower_case(text: &str, out: &mut String) {
+    let start = out.len();
+    out.push_str(text);
+    if let Some(added) = out.get_mut(start..) {
+        added.make_ascii_lowercase();
+    }
 }
 
 /// Origin form; asterisk form for `OPTIONS *`; authority form for `CONNECT` (section 2.2.5).

@@ -103,10 +103,19 @@ fn write_raw<'l>(
         if index > 0 {
             out.push_str(", ");
         }
-        let text = line.to_str().map_err(|_| byte_fault(line.as_bytes()))?;
+        let text = visible(line.as_bytes()).ok_or_else(|| byte_fault(line.as_bytes()))?;
         out.push_str(text.trim_matches([' ', '\t']));
     }
     Ok(())
+}
+
+/// The line as text, when it is of printable ASCII and tabs. Without a way out in the middle, the compiler looks at many
+/// bytes at once.
+fn visible(line: &[u8]) -> Option<&str> {
+    let fits = line
+        .iter()
+        .fold(true, |all, byte| all & matches!(byte, 0x20..=0x7e | b'\t'));
+    std::str::from_utf8(line).ok().filter(|_| fits)
 }
 
 /// Every line, trimmed, as a byte sequence of its own (section 2.1.3).

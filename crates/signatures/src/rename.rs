@@ -1,6 +1,7 @@
 //! Passing a received signature on under another label (RFC 9421, section 4.3).
 
 use crate::append::Members;
+use crate::base::write_signature_params;
 use crate::entry::{Entry, InputError};
 use crate::sign::members;
 
@@ -22,7 +23,11 @@ impl Entry<'_> {
     /// See [`RenameError`].
     pub fn renamed(&self, label: &str) -> Result<Members, RenameError> {
         self.well_formed()?;
-        members(label, self.components(), self.raw_parameters(), self.signature())
-            .map_err(|_| RenameError::LabelInvalid)
+        // What was received is written again, in the strict form, without looking at any message.
+        let mut covered =
+            String::with_capacity(self.raw_parameters().len() + self.components().len().saturating_mul(24));
+        write_signature_params(self.components(), self.raw_parameters(), &mut covered)
+            .map_err(|_| RenameError::LabelInvalid)?;
+        members(label, &covered, self.signature()).map_err(|_| RenameError::LabelInvalid)
     }
 }

@@ -6,7 +6,7 @@ use countersign_jose::{KeyError, PrivateKey};
 
 use crate::algorithm::Algorithm;
 use crate::append::Members;
-use crate::base::{BaseError, signature_base, write_signature_params};
+use crate::base::{Base, BaseError, build};
 use crate::component::Component;
 use crate::message::Message;
 use crate::parameters::{ParameterError, Parameters};
@@ -62,29 +62,21 @@ pub fn sign<'m>(
         return Err(SignError::AlgorithmDisagrees);
     }
     let raw_parameters = parameters.serialize()?;
-    let base = signature_base(components, &raw_parameters, message)?;
-    let signature = key.sign(algorithm.scheme(), base.as_bytes())?;
-    let members = members(label, components, &raw_parameters, &signature)?;
-    Ok(Signed { members, base })
+    let Base { text, last } = build(components, &raw_parameters, message.into())?;
+    let signature = key.sign(algorithm.scheme(), text.as_bytes())?;
+    // The last line of the base says what the member of Signature-Input says.
+    let members = members(label, text.get(last..).unwrap_or_default(), &signature)?;
+    Ok(Signed { members, base: text })
 }
 
-/// The two members for `label`.
-pub(crate) fn members(
-    label: &str,
-    components: &[Component<'_>],
-    raw_parameters: &str,
-    signature: &[u8],
-) -> Result<Members, SignError> {
+/// The two members for `label`, whose inner list of covered components and parameters is `covered`.
+pub(crate) fn members(label: &str, covered: &str, signature: &[u8]) -> Result<Members, SignError> {
     sfv::KeyRef::from_str(label).map_err(|_| SignError::LabelInvalid)?;
-    let mut input =
-        String::with_capacity(label.len() + raw_parameters.len() + components.len().saturating_mul(24) + 4);
+    let mut input = String::with_capacity(label.len() + covered.len() + 1);
     input.push_str(label);
     input.push('=');
-    write_signature_params(components, raw_parameters, &mut input).map_err(|reason| BaseError {
-        component: "\"@signature-params\"".to_owned(),
-        reason,
-    })?;
-    let mut value = String::with_capacity(label.len() + signature.len().saturating_mul(4) / 3 + 8);
+    input.push_str(covered);
+    let mut value = String::with_capacity(label.len() + signature.len().div_ceil(3) * 4 + 3);
     value.push_str(label);
     value.push_str("=:");
     STANDARD.encode_string(signature, &mut value);

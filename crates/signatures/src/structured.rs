@@ -101,18 +101,31 @@ pub(crate) fn write_member<'l>(
 /// Writes `text` as an RFC 9651 String. The caller has seen to it that the text is printable ASCII.
 pub(crate) fn write_string(text: &str, out: &mut String) {
     out.push('"');
+    let plain = text
+        .bytes()
+        .fold(true, |all, byte| all & !matches!(byte, b'"' | b'\\'));
+    if plain {
+        out.push_str(text);
+    } else {
+        write_escaped(text, out);
+    }
+    out.push('"');
+}
+
+fn write_escaped(text: &str, out: &mut String) {
     for character in text.chars() {
         if matches!(character, '"' | '\\') {
             out.push('\\');
         }
         out.push(character);
     }
-    out.push('"');
 }
 
 /// Whether `text` can stand in an RFC 9651 String: space to tilde.
 pub(crate) fn is_string(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, 0x20..=0x7e))
+    // Without a way out in the middle, the compiler looks at many bytes at once; so in `write_string`.
+    text.bytes()
+        .fold(true, |all, byte| all & matches!(byte, 0x20..=0x7e))
 }
 
 /// Writes `;key` or `;key=value`.
