@@ -201,8 +201,10 @@ impl Header<'_> {
         if typ.is_some_and(|typ| !self.has_type(typ)) {
             return Err(JwsError::Type);
         }
-        if key.kind() == KeyKind::Ed25519 {
-            return verify_ed25519(self.token, key);
+        match key.kind() {
+            KeyKind::Ed25519 => return verify_by(Scheme::Ed25519, self.token, key),
+            KeyKind::P256 => return verify_by(Scheme::EcdsaP256Sha256, self.token, key),
+            KeyKind::Rsa => {}
         }
         provider::install();
         let mut validation = Validation::new(key.algorithm());
@@ -220,16 +222,22 @@ impl Header<'_> {
     }
 }
 
-/// `jsonwebtoken` does not read `alg: Ed25519` (RFC 9864), and it would decompress the key for every token.
-fn verify_ed25519<T: DeserializeOwned>(token: &str, key: &PublicKey) -> Result<T, JwsError> {
+/// The two kinds of key that tokens and proofs of every request are signed with. `jsonwebtoken` does not read `alg: Ed25519`
+/// (RFC 9864), and it would prepare the key and read header and claims once more for every token.
+fn verify_by<T: DeserializeOwned>(scheme: Scheme, token: &str, key: &PublicKey) -> Result<T, JwsError> {
     let (message, signature) = token.rsplit_once('.').ok_or(JwsError::Malformed)?;
     let signature = from_base64url(signature).ok_or(JwsError::Malformed)?;
-    key.verify(Scheme::Ed25519, message.as_bytes(), &signature)
+    key.verify(scheme, message.as_bytes(), &signature)
         .map_err(|_| JwsError::Signature)?;
     let payload = message
         .split_once('.')
-        .and_then(|(_, payload)| from_base64url(payload));
-    serde_json::from_slice(&payload.ok_or(JwsError::Malformed)?).map_err(|_| JwsError::Malformed)
+        .and_then(|(_, payload)| from_base64url(payload))
+        .ok_or(JwsError::Malformed)?;
+    // A list of values would do for claims whose order is known; a payload is an object (RFC 7519, section 7.2).
+    if payload.trim_ascii_start().first() != Some(&b'{') {
+        return Err(JwsError::Malformed);
+    }
+    serde_json::from_slice(&payload).map_err(|_| JwsError::Malformed)
 }
 
 /// Signs `claims` with `key`. `extra` adds header members, such as `kid` or `jwk`, after `alg` and `typ`, which it must not name.
@@ -244,16 +252,34 @@ pub fn sign<C: Serialize>(
     claims: &C,
     key: &PrivateKey,
 ) -> Result<String, JwsError> {
-    let header = SigningHeader {
-        alg: algorithm_name(key.public_key().algorithm()),
-        typ,
-        extra,
-    };
-    let header = serde_json::to_vec(&header).map_err(|_| JwsError::Malformed)?;
-    let claims = serde_json::to_vec(claims).map_err(|_| JwsError::Malformed)?;
-    // Base64 makes four characters of three bytes; the signature is added to the same buffer.
-    let characters = header.len().saturating_add(claims.len()).saturating_mul(4) / 3;
-    let mut token = String::with_capacity(characters.saturating_add(SIGNATURE_ROOM));
+    let alg = algorithm_name(key.public_key().algorithm());
+    compact(&SigningHeader { alg, typ, extra }, claims, key)
+}
+
+/// [`sign`] for tokens whose only other header member is `kid`: those that are made for every request.
+///
+/// # Errors
+/// See [`sign`].
+pub fn sign_with_kid<C: Serialize>(
+    typ: &str,
+    kid: &str,
+    claims: &C,
+    key: &PrivateKey,
+) -> Result<String, JwsError> {
+    let alg = algorithm_name(key.public_key().algorithm());
+    compact(&KidHeader { alg, typ, kid }, claims, key)
+}
+
+/// Header, claims and signature, each written once.
+fn compact(header: &impl Serialize, claims: &impl Serialize, key: &PrivateKey) -> Result<String, JwsError> {
+    let mut json = Vec::with_capacity(JSON_ROOM);
+    serde_json::to_writer(&mut json, header).map_err(|_| JwsError::Malformed)?;
+    let header_bytes = json.len();
+    serde_json::to_writer(&mut json, claims).map_err(|_| JwsError::Malformed)?;
+    let (header, claims) = json.split_at_checked(header_bytes).unwrap_or_default();
+    // Exactly what it takes, the signature included, so that the token can become a header without being copied.
+    let characters = [header, claims].map(|part| part.len().saturating_mul(4).div_ceil(3));
+    let mut token = String::with_capacity(characters.iter().sum::<usize>().saturating_add(SIGNATURE_ROOM));
     URL_SAFE_NO_PAD.encode_string(header, &mut token);
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(claims, &mut token);
@@ -263,8 +289,18 @@ pub fn sign<C: Serialize>(
     Ok(token)
 }
 
-/// Characters of an Ed25519 or ES256 signature, with two dots and rounding; RSA signatures let the buffer grow.
-const SIGNATURE_ROOM: usize = 96;
+/// Bytes of header and claims that most tokens stay below, so that the buffer seldom grows: a Txn-Token has about 1,000.
+const JSON_ROOM: usize = 1024;
+
+/// Characters of an Ed25519 or ES256 signature, with two dots; RSA signatures let the buffer grow.
+const SIGNATURE_ROOM: usize = 88;
+
+#[derive(Serialize)]
+struct KidHeader<'a> {
+    alg: &'a str,
+    typ: &'a str,
+    kid: &'a str,
+}
 
 #[derive(Serialize)]
 struct SigningHeader<'a> {

@@ -5,8 +5,8 @@
 //!
 //! * [`PublicKey`] and [`PrivateKey`] hold Ed25519, ECDSA P-256 and RSA keys and sign or verify by [`Scheme`];
 //! * [`jwk`] reads and writes JSON Web Keys (RFC 7517, RFC 8037) and their thumbprints (RFC 7638);
-//! * [`jws`] signs and verifies compact JSON Web Signatures (RFC 7515) through `jsonwebtoken`, which gets its
-//!   cryptography from here.
+//! * [`jws`] signs and verifies compact JSON Web Signatures (RFC 7515), those of RSA keys through `jsonwebtoken`, which gets
+//!   its cryptography from here.
 //!
 //! It must never choose a key or an algorithm by what a message says: callers name both (RFC 8725, section 3.1).
 //! Replacing ring by a library of the same shape is a change of `key.rs`, `private.rs` and `ed25519` alone.

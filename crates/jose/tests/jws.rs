@@ -112,6 +112,43 @@ fn a_key_that_a_token_brings_along_is_not_believed() {
     );
 }
 
+/// Both ways to sign write the same header and the same claims.
+#[test]
+fn a_token_signed_with_its_kid_is_the_same_as_with_any_other_member() {
+    let claims = json!({"sub": "alice", "note": "\u{e9}\"\\"});
+    for kind in [KeyKind::Ed25519, KeyKind::P256] {
+        let key = key(kind);
+        let extra = Map::from_iter([("kid".to_owned(), json!("k\"1"))]);
+        let whole = jws::sign("txntoken+jwt", extra, &claims, &key).unwrap();
+        let short = jws::sign_with_kid("txntoken+jwt", "k\"1", &claims, &key).unwrap();
+        let signed = |token: &str| token.rsplit_once('.').unwrap().0.to_owned();
+        assert_eq!(signed(&short), signed(&whole));
+        let read: Value = jws::verify(&short, key.public_key(), Some("txntoken+jwt")).unwrap();
+        assert_eq!(read, claims);
+        assert_eq!(Header::parse(&short).unwrap().text("kid"), Some("k\"1"));
+    }
+}
+
+/// A list in the order of the claims would be read as they are by `serde`, and by nobody else.
+#[test]
+fn a_payload_that_is_no_object_is_refused() {
+    #[derive(Debug, serde::Deserialize)]
+    struct Claims {
+        #[expect(dead_code, reason = "what is refused is not read")]
+        sub: String,
+    }
+    for kind in [KeyKind::Ed25519, KeyKind::P256] {
+        let key = key(kind);
+        for claims in [json!(["alice"]), json!("alice"), json!(1), json!(null)] {
+            let token = jws::sign("at+jwt", Map::new(), &claims, &key).unwrap();
+            let refused = jws::verify::<Claims>(&token, key.public_key(), Some("at+jwt")).unwrap_err();
+            assert_eq!(refused, JwsError::Malformed, "{claims}");
+            let refused = jws::verify::<Value>(&token, key.public_key(), None).unwrap_err();
+            assert_eq!(refused, JwsError::Malformed, "{claims}");
+        }
+    }
+}
+
 #[test]
 fn malformed_tokens_are_refused() {
     let key = key(KeyKind::Ed25519);
