@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::access::Noted;
 use super::admit::{Arrived, admit};
@@ -16,6 +15,7 @@ use super::recall::{Recalled, recall};
 use super::refusal::Refused;
 use super::seal::seal;
 use super::snapshot::Snapshot;
+use super::tally;
 use super::visitor::visitor;
 use crate::answer::{Body, add_security_headers};
 use crate::audit::{Passages, Receipts, Refusals};
@@ -27,7 +27,7 @@ use crate::oauth::bound_key::BoundKeys;
 use crate::oauth::{Clients, Dpop, Verifier};
 use crate::privacy::Pseudonyms;
 use crate::store::{Batch, Db, Ephemeral};
-use crate::telemetry::{AccessLog, Label, Metrics, names};
+use crate::telemetry::{AccessLog, Metrics};
 use crate::transaction::underway::Underway;
 use arc_swap::ArcSwap;
 use http::request::Parts;
@@ -133,7 +133,7 @@ impl Gate {
             Err(refused) => self.refuse(refused).await,
         };
         let took = self.services.clock.now().since(at);
-        self.count(&answered, took);
+        tally::count(&answered, took, &self.services.metrics);
         if let Some(noted) = noted {
             noted.tell(&answered, (id, at, took), &self.services.access_log);
         }
@@ -253,17 +253,5 @@ impl Gate {
         if let Err(error) = self.services.db.commit(batch).await {
             tracing::error!(%error, "a refusal could not be recorded");
         }
-    }
-
-    fn count(&self, answered: &Answered, took: Duration) {
-        let (route, access) = match &answered.route {
-            Some(route) => (Label::from(&route.name), Label::from(route.route.access.as_str())),
-            None => ("own".into(), "own".into()),
-        };
-        let code = Label::from(answered.code.map_or("-", Code::name));
-        let status = Label::status_class(answered.response.status());
-        let metrics = &self.services.metrics;
-        metrics.count(&names::REQUESTS, [route.clone(), access.clone(), code, status]);
-        metrics.observe(&names::REQUEST_SECONDS, [route, access], took);
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use countersign_intent::Mapping;
 
+use super::tally::Tally;
 use crate::base::{Door, RouteName};
 use crate::config::{Config, Route};
 use crate::keys::KeySet;
@@ -19,6 +20,8 @@ pub(super) struct GateRoute {
     pub(super) route: Route,
     /// Where the intent stands in the body; present on routes that move money.
     pub(super) mapping: Option<Mapping>,
+    /// What is counted of its requests.
+    pub(super) tally: Tally,
 }
 
 /// A route whose transaction cannot be mapped.
@@ -153,6 +156,7 @@ fn gate_route(route: &Route) -> Result<(String, Arc<GateRoute>), SnapshotError> 
             name,
             route: route.clone(),
             mapping,
+            tally: Tally::default(),
         }),
     ))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use metrics::{Key, KeyName, Level, Metadata, Recorder as _};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
+use super::series::{Counter, StatusClass, Timer};
 use crate::base::Timestamp;
 
 /// A metric of the table, with the names of its `N` labels.
@@ -108,13 +109,7 @@ impl Label {
     /// The class of an HTTP status: `2xx`.
     #[must_use]
     pub fn status_class(status: http::StatusCode) -> Self {
-        match status.as_u16() / 100 {
-            1 => "1xx".into(),
-            2 => "2xx".into(),
-            3 => "3xx".into(),
-            4 => "4xx".into(),
-            _ => "5xx".into(),
-        }
+        StatusClass::of(status).into()
     }
 }
 
@@ -165,9 +160,19 @@ fn describe(recorder: &PrometheusRecorder, row: &Row) {
 impl Metrics {
     /// Counts one more of `name`; the labels stand in the order of the table.
     pub fn count<const N: usize>(&self, name: &Name<N>, labels: [Label; N]) {
-        self.recorder
-            .register_counter(&key(name, labels), &METADATA)
-            .increment(1);
+        self.counter(name, labels).count();
+    }
+
+    /// The series itself, for who counts in it again and again: to find it costs more than to count. It is shown from now on.
+    #[must_use]
+    pub fn counter<const N: usize>(&self, name: &Name<N>, labels: [Label; N]) -> Counter {
+        Counter(self.recorder.register_counter(&key(name, labels), &METADATA))
+    }
+
+    /// The same for times.
+    #[must_use]
+    pub fn timer<const N: usize>(&self, name: &Name<N>, labels: [Label; N]) -> Timer {
+        Timer(self.recorder.register_histogram(&key(name, labels), &METADATA))
     }
 
     /// Counts `more` of `name`; the labels stand in the order of the table.
@@ -179,9 +184,7 @@ impl Metrics {
 
     /// Records how long something took.
     pub fn observe<const N: usize>(&self, name: &Name<N>, labels: [Label; N], took: Duration) {
-        self.recorder
-            .register_histogram(&key(name, labels), &METADATA)
-            .record(took.as_secs_f64());
+        self.timer(name, labels).observe(took);
     }
 
     /// Says how many of something there are now.

@@ -12,9 +12,11 @@ mod health;
 mod log;
 mod metrics;
 mod operations;
+mod series;
 
 pub use access_log::{AccessLine, AccessLog, Destination};
 pub use health::{Check, Health, Readiness};
 pub use log::{Format, LogError, start};
 pub use metrics::{Label, Metrics, names};
 pub use operations::operations;
+pub use series::{ByStatusClass, Counter, StatusClass, Timer};
