@@ -10,7 +10,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 /// Adds the request's name and the headers that keep browsers from being turned against their users. They replace what
 /// a backend may have said on the same matter.
 pub fn add_security_headers(headers: &mut HeaderMap, request: RequestId) {
-    if let Ok(id) = HeaderValue::from_str(&request.to_string()) {
+    if let Ok(id) = HeaderValue::from_str(request.write(&mut [0; RequestId::CHARACTERS])) {
         headers.insert(REQUEST_ID, id);
     }
     // Two years, as Mozilla's modern profile asks (TLS-02).

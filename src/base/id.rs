@@ -114,6 +114,14 @@ impl RequestId {
         let millis = u64::try_from(now.micros() / 1000).unwrap_or(0);
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &entropy.bytes::<10>()).into_uuid())
     }
+
+    /// How many characters its text has (RFC 9562, section 4).
+    pub const CHARACTERS: usize = uuid::fmt::Hyphenated::LENGTH;
+
+    /// Its text, in `space`: for who writes it for every request.
+    pub fn write(self, space: &mut [u8; Self::CHARACTERS]) -> &str {
+        self.0.hyphenated().encode_lower(space)
+    }
 }
 
 impl std::fmt::Display for RequestId {

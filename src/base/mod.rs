@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod connection;
+pub mod decimal;
 pub mod entropy;
 pub mod event;
 pub mod fault;
@@ -16,6 +17,7 @@ pub mod source_prefix;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use connection::{ChannelBinding, ClientCertificate, Connection, Door};
+pub use decimal::Decimal;
 pub use entropy::{Entropy, SystemEntropy};
 pub use event::Event;
 pub use fault::{Code, Fault};

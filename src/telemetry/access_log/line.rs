@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 
-use crate::base::{ClientId, Code, Connection, Door, RequestId, Timestamp};
+use super::moment;
+use crate::base::{ClientId, Code, Connection, Decimal, Door, RequestId, Timestamp};
 
 /// What a line says. Every text in it is a word of the program, a name of the configuration or an identifier of ours.
 pub struct AccessLine<'a> {
@@ -36,10 +37,11 @@ pub struct AccessLine<'a> {
 impl AccessLine<'_> {
     /// Appends the line, with its end.
     pub(super) fn write(&self, into: &mut Vec<u8>) {
-        // Writing to a vector cannot fail.
-        let _ = write!(into, r#"{{"time":"{}""#, self.at);
+        into.extend_from_slice(br#"{"time":""#);
+        moment::write(into, self.at);
+        into.push(b'"');
         if let Some(request) = self.request {
-            let _ = write!(into, r#","request":"{request}""#);
+            word(into, "request", request.write(&mut [0; RequestId::CHARACTERS]));
         }
         if let Some(connection) = self.connection {
             word(into, "door", door(connection.door));
@@ -102,7 +104,10 @@ fn standard(method: &Method) -> &'static str {
 }
 
 fn number(into: &mut Vec<u8>, name: &str, value: u64) {
-    let _ = write!(into, r#","{name}":{value}"#);
+    for part in [r#",""#, name, r#"":"#] {
+        into.extend_from_slice(part.as_bytes());
+    }
+    into.extend_from_slice(Decimal::of(value).digits());
 }
 
 /// A member whose value is text (RFC 8259, section 7).
@@ -131,6 +136,7 @@ fn escaped(into: &mut Vec<u8>, character: char) {
         match u8::try_from(*unit) {
             Ok(byte) if is_plain(byte) => into.push(byte),
             _ => {
+                // Writing to a vector cannot fail.
                 let _ = write!(into, "\\u{unit:04x}");
             }
         }

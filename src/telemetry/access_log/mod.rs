@@ -9,6 +9,7 @@
 //! no place for them.
 
 mod line;
+mod moment;
 mod output;
 mod waiting;
 mod writer;
