@@ -17,6 +17,7 @@ use super::balance;
 use super::endpoint::{Address, Endpoint};
 use super::pool::Pool;
 use super::room::Room;
+use super::tally::Tally;
 use crate::base::Secret;
 use crate::telemetry::Metrics;
 use crate::tls::provider;
@@ -88,7 +89,6 @@ pub struct ClusterError {
 #[derive(Debug)]
 pub struct Clusters {
     by_name: HashMap<String, Cluster>,
-    pub(super) metrics: Metrics,
 }
 
 impl Clusters {
@@ -100,13 +100,13 @@ impl Clusters {
         let mut by_name = HashMap::with_capacity(settings.len());
         for upstream in settings {
             let name = upstream.name.clone();
-            let cluster = Cluster::new(upstream).map_err(|cause| ClusterError {
+            let cluster = Cluster::new(upstream, &metrics).map_err(|cause| ClusterError {
                 upstream: name.clone(),
                 cause,
             })?;
             by_name.insert(name, cluster);
         }
-        Ok(Self { by_name, metrics })
+        Ok(Self { by_name })
     }
 
     /// The authority that requests to an upstream carry as `Host`: that of its first URL, whichever replica they go to,
@@ -136,7 +136,6 @@ impl Clusters {
 /// One upstream.
 #[derive(Debug)]
 pub(super) struct Cluster {
-    pub(super) name: Arc<str>,
     pub(super) authority: String,
     pub(super) host: HeaderValue,
     pub(super) endpoints: Vec<Endpoint>,
@@ -144,11 +143,12 @@ pub(super) struct Cluster {
     pub(super) answer_keys: Option<Vec<Jwk>>,
     pub(super) limits: UpstreamLimits,
     pub(super) room: Room,
+    pub(super) tally: Tally,
     turn: AtomicUsize,
 }
 
 impl Cluster {
-    fn new(settings: UpstreamSettings) -> Result<Self, String> {
+    fn new(settings: UpstreamSettings, metrics: &Metrics) -> Result<Self, String> {
         let limits = settings.limits;
         let addresses = settings
             .urls
@@ -165,7 +165,6 @@ impl Cluster {
         }
         let endpoint = |address| Endpoint::new(address, Pool::new(limits.idle_connections, limits.idle));
         Ok(Self {
-            name: settings.name.into(),
             authority,
             host,
             endpoints: addresses.into_iter().map(endpoint).collect(),
@@ -173,6 +172,7 @@ impl Cluster {
             answer_keys: settings.answer_keys,
             limits,
             room: Room::new(limits.requests, limits.waiting),
+            tally: Tally::new(settings.name.into(), metrics.clone()),
             turn: AtomicUsize::new(0),
         })
     }

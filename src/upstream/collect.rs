@@ -16,6 +16,8 @@ const VERSION_BYTES: usize = 9;
 /// The answer to one request, as far as it has come.
 pub(super) struct Collected {
     limit: usize,
+    /// What its fields are read into.
+    fields: HeaderMap,
     head: Option<Head>,
     body: BytesMut,
     /// What is over the limit is known by its digest only, and is not kept in memory.
@@ -38,10 +40,11 @@ struct Excess {
 }
 
 impl Collected {
-    /// Nothing yet; of its body at most `limit` bytes are kept.
-    pub(super) fn new(limit: usize) -> Self {
+    /// Nothing yet; of its body at most `limit` bytes are kept. Its fields are read into `fields`, which is empty.
+    pub(super) fn new(limit: usize, fields: HeaderMap) -> Self {
         Self {
             limit,
+            fields,
             head: None,
             body: BytesMut::new(),
             excess: None,
@@ -96,9 +99,12 @@ impl Collected {
 
 impl Witness for Collected {
     fn head(&mut self, head: &[u8]) {
-        match read_head(head) {
+        match read_head(head, std::mem::take(&mut self.fields)) {
             // What comes before the answer says nothing that passes on (RFC 9110, section 15.2).
-            Some(head) if head.status.is_informational() => {}
+            Some(mut head) if head.status.is_informational() => {
+                head.headers.clear();
+                self.fields = head.headers;
+            }
             Some(head) => {
                 self.head = Some(head);
                 self.body.reserve(self.most_bytes().min(FIRST_BYTES));
@@ -135,14 +141,14 @@ fn said_length(headers: &HeaderMap) -> Option<usize> {
 
 /// Reads a head that the guard has passed: its lines end with CRLF, and each field has a name and a printable value.
 /// `None` when it cannot be represented all the same.
-fn read_head(head: &[u8]) -> Option<Head> {
+fn read_head(head: &[u8], mut headers: HeaderMap) -> Option<Head> {
     // One copy for all values.
     let bytes = Bytes::copy_from_slice(head);
     let mut lines = bytes.split(|byte| *byte == b'\n');
     let first = lines.next()?;
     let (version, rest) = first.split_at_checked(VERSION_BYTES)?;
     let status = StatusCode::from_bytes(rest.get(..3)?).ok()?;
-    let mut headers = HeaderMap::with_capacity(HEADERS);
+    headers.reserve(HEADERS);
     for line in lines {
         let line = line.trim_ascii_end();
         if line.is_empty() {

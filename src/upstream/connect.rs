@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::task::coop::unconstrained;
 use tokio_rustls::TlsConnector;
 
+use super::alarm::Alarm;
 use super::endpoint::Address;
 use super::transport::{Counted, Transport};
 use crate::base::limits::{HEADER_BYTES, HEADER_COUNT};
@@ -29,6 +30,8 @@ pub(super) struct Connected {
     pub(super) guard: Guard,
     /// What has come and has not passed yet; empty while nothing runs.
     pub(super) held: BytesMut,
+    /// The deadline of what runs on it.
+    pub(super) alarm: Alarm,
 }
 
 /// What a backend does on a connection on which nothing runs.
@@ -54,6 +57,7 @@ impl Connected {
             transport,
             guard: Guard::for_answers(limits),
             held: BytesMut::new(),
+            alarm: Alarm::default(),
         }
     }
 

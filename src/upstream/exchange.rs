@@ -17,11 +17,10 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, Method};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::collect::Collected;
 use super::connect::{Connected, Silence};
-use super::request_head;
 use super::room::{Room, SHORT_ANSWER_BYTES, hold};
 use super::send::{Answer, SendError};
 
@@ -34,7 +33,12 @@ pub(super) struct Outgoing {
     pub(super) method: Method,
     /// Path and query, as authorised.
     pub(super) target: PathAndQuery,
+    /// For who checks the answer against what was sent; empty where nobody does.
     pub(super) headers: HeaderMap,
+    /// The head as it is written, the fields and the body's length in it.
+    pub(super) head: Bytes,
+    /// A map without fields, for those of the answer.
+    pub(super) spare: HeaderMap,
     pub(super) body: Bytes,
     pub(super) deadline: Instant,
     pub(super) answer_limit: usize,
@@ -42,15 +46,20 @@ pub(super) struct Outgoing {
 
 /// Sends the request on `connection` and reads the whole answer. The connection comes back when it can be used again.
 pub(super) async fn exchange(
-    connection: Connected,
-    outgoing: &Outgoing,
+    mut connection: Connected,
+    outgoing: &mut Outgoing,
     room: &Room,
 ) -> (Result<Answer, SendError>, Option<Connected>) {
+    let mut alarm = std::mem::take(&mut connection.alarm);
     let mut exchange = Exchange::new(connection, outgoing);
-    match timeout_at(outgoing.deadline, exchange.run(outgoing, room)).await {
-        Ok(Ok(())) => exchange.finish(),
-        Ok(Err(failure)) => (Err(exchange.judge(failure)), None),
-        Err(_) => (Err(exchange.judge(Failure::TooLate)), None),
+    let ended = alarm.within(outgoing.deadline, exchange.run(outgoing, room));
+    match ended.await {
+        Some(Ok(())) => {
+            exchange.connection.alarm = alarm;
+            exchange.finish()
+        }
+        Some(Err(failure)) => (Err(exchange.judge(failure)), None),
+        None => (Err(exchange.judge(Failure::TooLate)), None),
     }
 }
 
@@ -86,15 +95,15 @@ enum Failure {
 }
 
 impl Exchange {
-    fn new(connection: Connected, outgoing: &Outgoing) -> Self {
+    fn new(connection: Connected, outgoing: &mut Outgoing) -> Self {
         Self {
-            unwritten: request_head::write(outgoing).chain(outgoing.body.clone()),
+            unwritten: outgoing.head.clone().chain(outgoing.body.clone()),
             is_flushed: false,
             write_error: None,
             is_offered: false,
             written_before: connection.transport.written(),
             is_early: false,
-            answer: Collected::new(outgoing.answer_limit),
+            answer: Collected::new(outgoing.answer_limit, std::mem::take(&mut outgoing.spare)),
             long: None,
             connection,
         }

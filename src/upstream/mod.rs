@@ -9,6 +9,7 @@
 //! It must never send anything but a [`Sendable`], never send a request again of which a byte may have left, never fall
 //! back to plain text or to other authorities, and never pass on what a backend may not say to a browser on our origin.
 
+mod alarm;
 mod answer_signature;
 mod balance;
 mod cluster;
@@ -22,6 +23,7 @@ mod pool;
 mod request_head;
 mod room;
 mod send;
+mod tally;
 mod transport;
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! The head of a request as it goes on the wire (RFC 9112, sections 3 and 5).
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use http::Method;
 use http::header::HOST;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method};
 
-use super::exchange::Outgoing;
+use crate::base::Decimal;
 
 /// What a line has besides its name and value.
 const LINE_BYTES: usize = ": \r\n".len();
@@ -12,30 +13,27 @@ const LINE_BYTES: usize = ": \r\n".len();
 const FRAME_BYTES: usize = 64;
 
 /// Writes it. The body is framed by its length; nobody else's word counts (HTTP-08).
-pub(super) fn write(outgoing: &Outgoing) -> Bytes {
-    let fields = outgoing.headers.iter();
+pub(super) fn write(method: &Method, target: &PathAndQuery, headers: &HeaderMap, body_bytes: usize) -> Bytes {
+    let fields = headers.iter();
     let lines: usize = fields
         .map(|(name, value)| name.as_str().len() + value.len() + LINE_BYTES)
         .sum();
-    let method = outgoing.method.as_str().as_bytes();
-    let target = outgoing.target.as_str().as_bytes();
-    let mut head = BytesMut::with_capacity(method.len() + target.len() + lines + FRAME_BYTES);
-    for part in [method, b" ", target, b" HTTP/1.1\r\n"] {
+    let (name, target) = (method.as_str().as_bytes(), target.as_str().as_bytes());
+    let mut head = BytesMut::with_capacity(name.len() + target.len() + lines + FRAME_BYTES);
+    for part in [name, b" ", target, b" HTTP/1.1\r\n"] {
         head.put_slice(part);
     }
     // A recipient can tell with the first field whether the request is for it (RFC 9110, section 7.2).
-    if let Some(host) = outgoing.headers.get(HOST) {
+    if let Some(host) = headers.get(HOST) {
         put_field(&mut head, "host", host.as_bytes());
     }
-    for (name, value) in outgoing.headers.iter().filter(|(name, _)| *name != HOST) {
+    for (name, value) in headers.iter().filter(|(name, _)| *name != HOST) {
         put_field(&mut head, name.as_str(), value.as_bytes());
     }
-    if !outgoing.body.is_empty() || announces_content(&outgoing.method) {
-        put_field(
-            &mut head,
-            "content-length",
-            outgoing.body.len().to_string().as_bytes(),
-        );
+    if body_bytes > 0 || announces_content(method) {
+        head.put_slice(b"content-length: ");
+        head.put_slice(Decimal::of(body_bytes as u64).digits());
+        head.put_slice(b"\r\n");
     }
     head.put_slice(b"\r\n");
     head.freeze()
@@ -54,9 +52,6 @@ fn announces_content(method: &Method) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderMap;
-    use tokio::time::Instant;
-
     use super::*;
 
     fn written(method: Method, fields: &[(&'static str, &'static str)], body: &'static [u8]) -> String {
@@ -64,15 +59,8 @@ mod tests {
         for (name, value) in fields {
             headers.append(*name, value.parse().unwrap());
         }
-        let outgoing = Outgoing {
-            method,
-            target: "/payments?a=%20".parse().unwrap(),
-            headers,
-            body: Bytes::from_static(body),
-            deadline: Instant::now(),
-            answer_limit: 0,
-        };
-        String::from_utf8(write(&outgoing).to_vec()).unwrap()
+        let target = "/payments?a=%20".parse().unwrap();
+        String::from_utf8(write(&method, &target, &headers, body.len()).to_vec()).unwrap()
     }
 
     /// HTTP-08

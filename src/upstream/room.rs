@@ -50,13 +50,17 @@ impl Room {
     /// [`SendError::Full`]: as many wait already as may. [`SendError::Timeout`]: none became free in time.
     pub(super) async fn enter(&self, deadline: Instant) -> Result<Place<'_>, SendError> {
         let admitted = self.admitted.try_acquire().map_err(|_| SendError::Full)?;
-        match timeout_at(deadline, self.running.acquire()).await {
-            Ok(Ok(running)) => Ok(Place {
-                _admitted: admitted,
-                _running: running,
-            }),
-            Ok(Err(_)) | Err(_) => Err(SendError::Timeout { sent: false }),
-        }
+        let running = match self.running.try_acquire() {
+            Ok(running) => running,
+            Err(_) => match timeout_at(deadline, self.running.acquire()).await {
+                Ok(Ok(running)) => running,
+                Ok(Err(_)) | Err(_) => return Err(SendError::Timeout { sent: false }),
+            },
+        };
+        Ok(Place {
+            _admitted: admitted,
+            _running: running,
+        })
     }
 
     /// Room for an answer of up to `bytes`, once there is any. It is taken at one go when an answer turns out to be longer

@@ -1,6 +1,5 @@
 //! Sending what may be sent: the only way to a backend.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,8 +14,9 @@ use super::connect::{Connected, connect};
 use super::endpoint::Endpoint;
 use super::exchange::{Outgoing, exchange};
 use super::headers;
+use super::request_head;
 use super::room::Room;
-use crate::telemetry::{Label, Metrics, names};
+use super::tally::Origin;
 
 /// What may be sent to a backend. Implemented by exactly one type, `gate::Sealed` (an architecture test counts the
 /// implementations), so nothing gets out that has not passed every gate.
@@ -97,7 +97,7 @@ impl SendError {
         !matches!(self, Self::Unsent(_) | Self::Full | Self::Timeout { sent: false })
     }
 
-    const fn outcome(&self) -> &'static str {
+    pub(super) const fn outcome(&self) -> &'static str {
         match self {
             Self::Unsent(_) => "unsent",
             Self::Full => "full",
@@ -126,15 +126,20 @@ pub async fn send<S: Sendable>(clusters: &Clusters, sealed: S) -> Result<Answer,
         .answer_keys
         .as_deref()
         .filter(|_| sealed.answer_must_be_signed());
-    let outgoing = outgoing(cluster, began, sealed)?;
-    let mut outcome = send_to_any(cluster, &outgoing, &clusters.metrics).await;
+    let mut outgoing = outgoing(cluster, began, sealed)?;
+    if keys.is_none() {
+        // Nobody asks any longer what was sent: the answer is read into the same memory.
+        std::mem::swap(&mut outgoing.headers, &mut outgoing.spare);
+        outgoing.spare.clear();
+    }
+    let mut outcome = send_to_any(cluster, &mut outgoing).await;
     if let Some(keys) = keys {
         outcome = proven(outcome, &outgoing, cluster, keys);
     }
     if let Ok(answer) = &mut outcome {
         headers::clean_answer(&mut answer.headers, &kept);
     }
-    record(&clusters.metrics, &cluster.name, &outcome, began);
+    cluster.tally.ended(&outcome, began);
     outcome
 }
 
@@ -173,21 +178,23 @@ fn outgoing<S: Sendable>(cluster: &Cluster, began: Instant, sealed: S) -> Result
     head.headers.remove(EXPECT);
     head.headers.insert(HOST, cluster.host.clone());
     Ok(Outgoing {
+        head: request_head::write(&head.method, &target, &head.headers, body.len()),
         method: head.method,
         target,
         headers: head.headers,
+        spare: HeaderMap::new(),
         body,
         deadline,
         answer_limit,
     })
 }
 
-async fn send_to_any(cluster: &Cluster, outgoing: &Outgoing, metrics: &Metrics) -> Result<Answer, SendError> {
+async fn send_to_any(cluster: &Cluster, outgoing: &mut Outgoing) -> Result<Answer, SendError> {
     let _place = cluster.room.enter(outgoing.deadline).await?;
     let mut tried = Vec::new();
     let mut last = SendError::Unsent("no replica is left".to_owned());
     while let Some((place, endpoint)) = cluster.choose(&tried) {
-        let outcome = send_to(cluster, endpoint, outgoing, metrics).await;
+        let outcome = send_to(cluster, endpoint, outgoing).await;
         endpoint.report(is_well(&outcome));
         match outcome {
             Err(SendError::Unsent(cause)) => last = SendError::Unsent(cause),
@@ -212,20 +219,15 @@ const fn is_well(outcome: &Result<Answer, SendError>) -> bool {
 async fn send_to(
     cluster: &Cluster,
     endpoint: &Endpoint,
-    outgoing: &Outgoing,
-    metrics: &Metrics,
+    outgoing: &mut Outgoing,
 ) -> Result<Answer, SendError> {
     let _occupied = endpoint.occupy();
-    let taken = |origin: &'static str| {
-        let labels = [Label::configured(&cluster.name), origin.into()];
-        metrics.count(&names::UPSTREAM_CONNECTIONS, labels);
-    };
     while let Some(idle) = endpoint.pool.take() {
         // After a first answer nothing is due on a connection, not even from TLS.
         if idle.transport.is_disturbed() {
             continue;
         }
-        taken("pool");
+        cluster.tally.taken(Origin::Pool);
         let outcome = send_over(idle, endpoint, outgoing, &cluster.room).await;
         if !matches!(outcome, Err(SendError::Unsent(_))) {
             return outcome;
@@ -236,14 +238,14 @@ async fn send_to(
         .await
         .map_err(|_| SendError::Timeout { sent: false })?
         .map_err(SendError::Unsent)?;
-    taken("fresh");
+    cluster.tally.taken(Origin::Fresh);
     send_over(fresh, endpoint, outgoing, &cluster.room).await
 }
 
 async fn send_over(
     connection: Connected,
     endpoint: &Endpoint,
-    outgoing: &Outgoing,
+    outgoing: &mut Outgoing,
     room: &Room,
 ) -> Result<Answer, SendError> {
     let (outcome, connection) = exchange(connection, outgoing, room).await;
@@ -251,20 +253,4 @@ async fn send_over(
         endpoint.pool.put(connection);
     }
     outcome
-}
-
-fn record(metrics: &Metrics, upstream: &Arc<str>, outcome: &Result<Answer, SendError>, began: Instant) {
-    let label = match outcome {
-        Ok(answer) => Label::status_class(answer.status),
-        Err(error) => {
-            tracing::warn!(%upstream, %error, "an exchange with a backend failed");
-            error.outcome().into()
-        }
-    };
-    metrics.count(&names::UPSTREAM_REQUESTS, [Label::configured(upstream), label]);
-    metrics.observe(
-        &names::UPSTREAM_SECONDS,
-        [Label::configured(upstream)],
-        began.elapsed(),
-    );
 }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::connect::Connected;
 use super::exchange::{Outgoing, exchange};
+use super::request_head;
 use super::room::Room;
 use super::send::{Answer, SendError};
 use super::transport::Counted;
@@ -22,10 +23,13 @@ fn connected(bytes: usize) -> (Connected, DuplexStream) {
 }
 
 fn outgoing(method: Method, body: &'static [u8]) -> Outgoing {
+    let target = "/payments".parse().unwrap();
     Outgoing {
+        head: request_head::write(&method, &target, &HeaderMap::new(), body.len()),
         method,
-        target: "/payments".parse().unwrap(),
+        target,
         headers: HeaderMap::new(),
+        spare: HeaderMap::new(),
         body: Bytes::from_static(body),
         deadline: Instant::now() + LONG,
         answer_limit: 1024,
@@ -34,7 +38,7 @@ fn outgoing(method: Method, body: &'static [u8]) -> Outgoing {
 
 type Outcome = (Result<Answer, SendError>, Option<Connected>);
 
-async fn ask(connection: Connected, outgoing: &Outgoing) -> Outcome {
+async fn ask(connection: Connected, outgoing: &mut Outgoing) -> Outcome {
     exchange(connection, outgoing, &Room::new(1, 1)).await
 }
 
@@ -62,7 +66,7 @@ async fn rest(mut far: DuplexStream) -> Vec<u8> {
 async fn what_came_before_a_request_keeps_it_from_being_written() {
     let (connection, mut far) = connected(1024);
     far.write_all(GOOD).await.unwrap();
-    let (outcome, connection) = ask(connection, &outgoing(Method::POST, b"{}")).await;
+    let (outcome, connection) = ask(connection, &mut outgoing(Method::POST, b"{}")).await;
     assert!(matches!(outcome, Err(SendError::Unsent(_))), "{outcome:?}");
     assert!(connection.is_none());
     assert_eq!(rest(far).await, b"");
@@ -72,7 +76,7 @@ async fn what_came_before_a_request_keeps_it_from_being_written() {
 async fn a_connection_that_has_ended_takes_no_request() {
     let (connection, far) = connected(1024);
     drop(far);
-    let (outcome, connection) = ask(connection, &outgoing(Method::POST, b"{}")).await;
+    let (outcome, connection) = ask(connection, &mut outgoing(Method::POST, b"{}")).await;
     assert!(matches!(outcome, Err(SendError::Unsent(_))), "{outcome:?}");
     assert!(connection.is_none());
 }
@@ -83,8 +87,9 @@ async fn an_answer_is_read_and_the_connection_serves_again() {
     for cut in [1, 7, GOOD.len()] {
         let (mut connection, mut far) = connected(1024);
         for _ in 0..3 {
-            let request = outgoing(Method::POST, b"");
-            let ((outcome, kept), ()) = tokio::join!(ask(connection, &request), answer(&mut far, GOOD, cut));
+            let mut request = outgoing(Method::POST, b"");
+            let ((outcome, kept), ()) =
+                tokio::join!(ask(connection, &mut request), answer(&mut far, GOOD, cut));
             let received = outcome.unwrap();
             assert_eq!(
                 (received.status, &received.body[..]),
@@ -105,8 +110,8 @@ async fn no_request_follows_on_a_connection_that_said_more_than_its_answer() {
         (Method::HEAD, GOOD.to_vec()),
     ] {
         let (connection, mut far) = connected(1024);
-        let request = outgoing(method, b"");
-        let asking = ask(connection, &request);
+        let mut request = outgoing(method, b"");
+        let asking = ask(connection, &mut request);
         let ((outcome, kept), ()) = tokio::join!(asking, answer(&mut far, &said, said.len()));
         assert_eq!(outcome.unwrap().status, StatusCode::OK);
         assert!(kept.is_none(), "{}", String::from_utf8_lossy(&said));
@@ -121,8 +126,8 @@ async fn a_connection_that_the_backend_closes_is_not_kept() {
     ] {
         let (connection, mut far) = connected(1024);
         let said = format!("{head}\r\ncontent-length: 0\r\n\r\n");
-        let request = outgoing(Method::GET, b"");
-        let asking = ask(connection, &request);
+        let mut request = outgoing(Method::GET, b"");
+        let asking = ask(connection, &mut request);
         let ((outcome, kept), ()) = tokio::join!(asking, answer(&mut far, said.as_bytes(), 9));
         assert_eq!(outcome.unwrap().status, StatusCode::OK);
         assert!(kept.is_none(), "{head}");
@@ -133,9 +138,9 @@ async fn a_connection_that_the_backend_closes_is_not_kept() {
 #[tokio::test]
 async fn an_answer_counts_before_the_request_is_whole_and_the_connection_does_not_go_on() {
     let (connection, mut far) = connected(256);
-    let request = outgoing(Method::POST, &[b'a'; 4096]);
+    let mut request = outgoing(Method::POST, &[b'a'; 4096]);
     let refusal = b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n";
-    let asking = ask(connection, &request);
+    let asking = ask(connection, &mut request);
     let ((outcome, kept), ()) = tokio::join!(asking, answer(&mut far, refusal, 99));
     assert_eq!(outcome.unwrap().status, StatusCode::PAYLOAD_TOO_LARGE);
     assert!(kept.is_none());
@@ -150,8 +155,8 @@ async fn chunks_are_joined_and_trailers_left_out() {
         transfer-encoding: chunked\r\n\r\n2\r\nok\r\n4\r\n now\r\n0\r\nx-late: 1\r\n\r\n";
     for cut in [1, 5, said.len()] {
         let (connection, mut far) = connected(1024);
-        let request = outgoing(Method::POST, b"");
-        let ((outcome, kept), ()) = tokio::join!(ask(connection, &request), answer(&mut far, said, cut));
+        let mut request = outgoing(Method::POST, b"");
+        let ((outcome, kept), ()) = tokio::join!(ask(connection, &mut request), answer(&mut far, said, cut));
         let received = outcome.unwrap();
         assert_eq!(
             (received.status, &received.body[..]),
@@ -172,11 +177,11 @@ async fn whether_a_byte_has_left_is_known_at_the_deadline() {
         let mut socket = Counted::new(near);
         socket.write_all(&[0; 4][bytes..]).await.unwrap();
         let connection = Connected::new(Box::new(socket));
-        let request = Outgoing {
+        let mut request = Outgoing {
             deadline: Instant::now() + Duration::from_millis(5),
             ..outgoing(Method::POST, b"{}")
         };
-        let (outcome, _) = ask(connection, &request).await;
+        let (outcome, _) = ask(connection, &mut request).await;
         assert!(
             matches!(outcome, Err(SendError::Timeout { sent }) if sent == expected),
             "{outcome:?}"
