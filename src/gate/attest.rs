@@ -1,5 +1,7 @@
 //! Identified → Attested: on `signed` routes, that exactly this request was signed by a key of the caller's client.
 
+use std::sync::OnceLock;
+
 use bytes::Bytes;
 use countersign_jose::jwk::Jwk;
 use countersign_signatures::digest::{DigestError, DigestField, Digests};
@@ -39,8 +41,8 @@ pub struct Attested {
 pub(super) struct Attestation {
     pub(super) caller: Option<Caller>,
     pub(super) body: Bytes,
-    /// SHA-256 of the body.
-    pub(super) content_digest: [u8; 32],
+    /// SHA-256 of the body, once somebody has asked for it.
+    pub(super) digest: OnceLock<[u8; 32]>,
     /// The client's signature under the label `client`, on `signed` routes.
     pub(super) client_signature: Option<Members>,
     /// The client's second signature, where it sent one.
@@ -48,6 +50,13 @@ pub(super) struct Attestation {
     /// The nonce of the client's signature, hashed with its key.
     pub(super) nonce: Option<[u8; 32]>,
     pub(super) idempotency_key: Option<Key>,
+}
+
+impl Attestation {
+    /// SHA-256 of the body. Nobody asks for that of a request without a caller.
+    pub(super) fn content_digest(&self) -> [u8; 32] {
+        *self.digest.get_or_init(|| countersign_jose::sha256(&self.body))
+    }
 }
 
 impl Attested {
@@ -95,9 +104,9 @@ async fn attestation(
         return Err(malformed("GET and HEAD have no content."));
     }
     let mut facts = Attestation {
-        content_digest: countersign_jose::sha256(&body),
         caller,
         body,
+        digest: OnceLock::new(),
         client_signature: None,
         payment: None,
         nonce: None,
@@ -241,7 +250,7 @@ fn check_digest(exchange: &Exchange, facts: &Attestation) -> Result<(), Fault> {
     let computed = match listed.sha512 {
         // The SHA-256 is there already: what the audit and the token carry.
         None => Digests {
-            sha256: Some(facts.content_digest),
+            sha256: Some(facts.content_digest()),
             sha512: None,
         },
         Some(_) => {

@@ -1,7 +1,9 @@
 //! The head a backend receives: rebuilt from an allow-list, with what only the gate can say, under the gate's signature
 //! (design 4.7).
 
+use bytes::Bytes;
 use countersign_signatures::{Algorithm, Component, Parameters, Request, Signatures, sign};
+use data_encoding::HEXLOWER;
 use http::header::{
     ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, FORWARDED, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
     IF_UNMODIFIED_SINCE, RANGE,
@@ -34,6 +36,9 @@ const PASSED_ON: [HeaderName; 13] = [
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TXN_TOKEN: HeaderName = HeaderName::from_static("txn-token");
+/// Characters of the two identifiers in `traceparent` (W3C Trace Context, section 3.2.2).
+const TRACE_CHARACTERS: usize = 32;
+const PARENT_CHARACTERS: usize = 16;
 /// The label of the gate's own signature.
 const GATE_LABEL: &str = "countersign";
 /// The label of the client's signature under the request, as it is passed on.
@@ -60,16 +65,23 @@ pub(super) fn passed_on(exchange: &Exchange, entropy: &dyn Entropy) -> HeaderMap
 /// What the gate says of every request: the host it was sent to, and the client's trace when it sent a valid one, with this
 /// hop as parent; otherwise a new one (RFC 7239; W3C Trace Context, HDR-06).
 pub(super) fn add_own(headers: &mut HeaderMap, host: &str, trace: Option<&str>, entropy: &dyn Entropy) {
-    let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
-    let trace = trace.map_or_else(|| hex(&entropy.bytes::<16>()), str::to_owned);
-    let parent = format!("00-{trace}-{}-01", hex(&entropy.bytes::<8>()));
-    for (name, text) in [
-        (FORWARDED, format!("host=\"{host}\";proto=https")),
-        (TRACEPARENT, parent),
-    ] {
-        if let Ok(value) = HeaderValue::from_str(&text) {
-            headers.insert(name, value);
-        }
+    let forwarded = [b"host=\"", host.as_bytes(), b"\";proto=https"].concat();
+    if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(forwarded)) {
+        headers.insert(FORWARDED, value);
+    }
+    // Sampled, in the only version there is.
+    let mut parent = *b"00-tttttttttttttttttttttttttttttttt-pppppppppppppppp-01";
+    let (_, rest) = parent.split_at_mut(3);
+    let (its_trace, rest) = rest.split_at_mut(TRACE_CHARACTERS);
+    match trace.map(str::as_bytes) {
+        Some(trace) if trace.len() == TRACE_CHARACTERS => its_trace.copy_from_slice(trace),
+        _ => HEXLOWER.encode_mut(&entropy.bytes::<{ TRACE_CHARACTERS / 2 }>(), its_trace),
+    }
+    let (_, rest) = rest.split_at_mut(1);
+    let (its_parent, _) = rest.split_at_mut(PARENT_CHARACTERS);
+    HEXLOWER.encode_mut(&entropy.bytes::<{ PARENT_CHARACTERS / 2 }>(), its_parent);
+    if let Ok(value) = HeaderValue::from_bytes(&parent) {
+        headers.insert(TRACEPARENT, value);
     }
 }
 
@@ -82,8 +94,11 @@ fn trace_id(traceparent: &str) -> Option<&str> {
                 .bytes()
                 .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
     };
-    let valid =
-        version == "00" && hex(trace, 32) && hex(parent, 16) && hex(flags, 2) && parts.next().is_none();
+    let valid = version == "00"
+        && hex(trace, TRACE_CHARACTERS)
+        && hex(parent, PARENT_CHARACTERS)
+        && hex(flags, 2)
+        && parts.next().is_none();
     (valid && trace.bytes().any(|byte| byte != b'0')).then_some(trace)
 }
 

@@ -90,7 +90,7 @@ pub(super) fn fingerprint(exchange: &Exchange, facts: &Attestation) -> idempoten
     idempotency::Fingerprint::of(
         exchange.method(),
         &exchange.target_uri(),
-        &facts.content_digest,
+        &facts.content_digest(),
         content_type,
     )
 }

@@ -33,7 +33,7 @@ pub(super) fn terms(
         request: RequestFacts {
             method: exchange.method().to_owned(),
             target: exchange.target_uri(),
-            content_digest: countersign_jose::base64url(facts.content_digest),
+            content_digest: countersign_jose::base64url(facts.content_digest()),
             idempotency_key: key.as_str().to_owned(),
         },
         payment_signature: facts.payment.as_ref().map(payment_signature),

@@ -147,10 +147,11 @@ async fn attempt(
     in_force: &ArcSwap<Snapshot>,
     services: &Services,
 ) -> Result<(Sealed, Option<Reservation>), Obstacle> {
-    let transaction = TransactionId::fresh(exchange.at, &*services.entropy);
+    // Where nobody was asked who they are, nothing has a name.
+    let transaction = held.map(|_| TransactionId::fresh(exchange.at, &*services.entropy));
     let Outbound { sealed, order } =
-        outbound(exchange, facts, held, &transaction, services).map_err(Obstacle::Fault)?;
-    let (Some(held), Some(order)) = (held, order) else {
+        outbound(exchange, facts, held, transaction.as_ref(), services).map_err(Obstacle::Fault)?;
+    let (Some(held), Some(order), Some(transaction)) = (held, order, transaction) else {
         pass(exchange, facts, held, services)?;
         return Ok((sealed, None));
     };
@@ -238,7 +239,7 @@ fn outbound(
     exchange: &Exchange,
     facts: &Attestation,
     held: Option<&Permission>,
-    transaction: &TransactionId,
+    transaction: Option<&TransactionId>,
     services: &Services,
 ) -> Result<Outbound, Fault> {
     let route = exchange.route.as_ref().ok_or(Code::RouteUnknown)?;
@@ -252,7 +253,7 @@ fn outbound(
     let entropy = &*services.entropy;
     let mut headers = passed_on(exchange, entropy);
     let mut order = None;
-    if let (Some(caller), Some(permission)) = (&facts.caller, held) {
+    if let (Some(caller), Some(permission), Some(transaction)) = (&facts.caller, held, transaction) {
         let subject = Subject {
             exchange,
             facts,

@@ -154,7 +154,7 @@ fn permitted_event(
             .transaction
             .as_ref()
             .map(|payment| Digest::new(payment.intent.digest().as_bytes())),
-        content: Digest::new(&facts.content_digest),
+        content: Digest::new(&facts.content_digest()),
         exemption: held
             .permit
             .exemption

@@ -119,7 +119,7 @@ pub(super) fn claims<'a>(subject: &Subject<'a>, pseudonyms: &Pseudonyms) -> Clai
                 .map_or("", |route| route.route.upstream.as_str()),
             method: exchange.method(),
             path: exchange.path(),
-            content_digest: countersign_jose::base64url(facts.content_digest),
+            content_digest: countersign_jose::base64url(facts.content_digest()),
             intent_digest: permission
                 .transaction
                 .as_ref()
