@@ -368,7 +368,8 @@ impl Edge {
         let watched = activity.clone();
         let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
             let (exchanges, running) = (Arc::clone(&exchanges), watched.begin());
-            async move { Ok::<_, Infallible>(exchanges.respond(request, &running).await) }
+            // hyper moves it from place to place before it runs.
+            Box::pin(async move { Ok::<_, Infallible>(exchanges.respond(request, &running).await) })
         });
         let guarding = Guarding::Http2(Report::new(Arc::clone(self), peer));
         let outcome = converse(stream, guarding, service, &self.limits, &self.drain, &activity).await;

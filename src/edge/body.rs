@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::buffered::Reservation;
 
@@ -22,8 +22,10 @@ const SHARED_BYTES: usize = 8 * 1024;
 /// come, it fails with [`crate::answer::NoRoom`].
 pub(super) struct Timed<B = Incoming> {
     inner: B,
-    /// Absent where nothing is left to wait for.
-    deadline: Option<Pin<Box<Sleep>>>,
+    /// When it must be whole; absent where nothing is left to wait for.
+    deadline: Option<Instant>,
+    /// Wakes who waits for it then; most bodies come with their heads and need no timer.
+    alarm: Option<Pin<Box<Sleep>>>,
     /// What pays for its bytes; its owner keeps it until nobody needs them any more.
     room: Option<Arc<Reservation>>,
 }
@@ -31,10 +33,10 @@ pub(super) struct Timed<B = Incoming> {
 impl<B: Body> Timed<B> {
     /// `body`, to be whole after `longest`, counted from now.
     pub(super) fn new(body: B, longest: Duration) -> Self {
-        let waits = !body.is_end_stream();
         Self {
+            deadline: (!body.is_end_stream()).then(|| Instant::now() + longest),
             inner: body,
-            deadline: waits.then(|| Box::pin(tokio::time::sleep(longest))),
+            alarm: None,
             room: None,
         }
     }
@@ -59,13 +61,18 @@ where
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = &mut *self;
-        // The deadline first: bytes that come one by one without end are always ready in time.
-        if let Some(deadline) = &mut this.deadline
-            && deadline.as_mut().poll(context).is_ready()
-        {
+        let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(context) else {
+            let Some(deadline) = this.deadline else {
+                return Poll::Pending;
+            };
+            let alarm = this.alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+            ready!(alarm.as_mut().poll(context));
+            return Poll::Ready(Some(Err(too_slow())));
+        };
+        // Bytes that come one by one without end are always ready.
+        if this.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Poll::Ready(Some(Err(too_slow())));
         }
-        let frame = ready!(Pin::new(&mut this.inner).poll_frame(context));
         if let (Some(room), true) = (&this.room, frame.is_none() || this.inner.is_end_stream()) {
             room.note_end();
         }

@@ -116,12 +116,13 @@ impl Drain {
         self.spawn_connection(task);
     }
 
-    /// Runs `work` as a request where it is waited for, and to its end if it is not.
-    pub(super) fn complete<T: Send + 'static>(
+    /// Runs `work` as a request where it is waited for, and to its end if it is not; until then it has what it `held`.
+    pub(super) fn complete<T: Send + 'static, H: Send + Unpin + 'static>(
         &self,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> Completing<T> {
-        Completing::new(Box::pin(work), self.clone(), self.0.requests.token())
+        work: Pin<Box<dyn Future<Output = T> + Send>>,
+        held: H,
+    ) -> Completing<T, H> {
+        Completing::new(work, held, self.clone(), self.0.requests.token())
     }
 
     /// Runs the rest of a request as a task of its own, unless it was dropped at the deadline.
@@ -210,7 +211,7 @@ mod tests {
     async fn work_that_ends_is_waited_for() {
         let drain = Drain::default();
         let inside = drain.clone();
-        let task = tokio::spawn(drain.complete(async move { inside.begun().await }));
+        let task = tokio::spawn(drain.complete(Box::pin(async move { inside.begun().await }), ()));
         let inside = drain.clone();
         drain.spawn_connection(async move { inside.begun().await });
         assert_eq!(drain.finish(LONG).await, Drained::default());
@@ -220,7 +221,7 @@ mod tests {
     #[tokio::test]
     async fn work_that_does_not_end_is_dropped_at_the_deadline_and_counted_by_its_kind() {
         let drain = Drain::default();
-        drop(drain.complete(std::future::pending::<()>()));
+        drop(drain.complete(Box::pin(std::future::pending::<()>()), ()));
         drain.spawn_connection(std::future::pending());
         drain.spawn_connection(std::future::pending());
         assert_eq!(

@@ -193,14 +193,9 @@ impl Exchanges {
     /// connection.
     async fn serve(&self, request: Request<Body>, paid: Option<Arc<Reservation>>) -> Option<Response<Body>> {
         let permit = Arc::clone(&self.running).acquire_owned().await.ok()?;
-        let (serve, connection) = (Arc::clone(&self.serve), Arc::clone(&self.connection));
-        let place = Arc::clone(&self.place);
-        let work = async move {
-            let response = serve.serve(connection, request).await;
-            drop((permit, paid, place));
-            response
-        };
-        self.edge.drain.complete(work).await
+        let work = self.serve.serve(Arc::clone(&self.connection), request);
+        let held = (permit, paid, Arc::clone(&self.place));
+        self.edge.drain.complete(work, held).await
     }
 
     /// The answer when there is none: a defect of ours, or the deadline of a drain.

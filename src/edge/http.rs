@@ -20,7 +20,7 @@ use super::idle::Activity;
 use super::report::Report;
 use super::untaken::Untaken;
 use crate::answer::Body;
-use crate::base::limits::{HEADER_BYTES, HEADER_COUNT, URI_BYTES};
+use crate::base::limits::{HEADER_BYTES, URI_BYTES};
 use crate::config::Network;
 
 /// hyper refuses a head by itself at twice our bounds, without a problem document; below that we do, with one.
@@ -158,7 +158,10 @@ pub(super) fn http1_builder() -> http1::Builder {
         .timer(TokioTimer::new())
         // `Patient` bounds the head from its first byte; hyper would bound the time between two requests with it.
         .header_read_timeout(None)
-        .max_headers(2 * HEADER_COUNT)
+        // Whoever has sent a whole request may stop sending (RFC 9112, section 9.6), and reads the answer. To look for the end
+        // meanwhile, hyper would set aside a buffer for every request.
+        .half_close(true)
+        // Its own bound on fields is ours ([`crate::base::limits::HEADER_COUNT`]), and costs no memory while it is left as it is.
         .max_header_size(HEAD_BYTES)
         .max_buf_size(HEAD_BYTES);
     builder
