@@ -19,6 +19,7 @@ use super::open_files;
 use super::reload::Reloader;
 use super::run::Gateway;
 use super::schedule;
+use super::turning::Turning;
 use super::upstreams::clusters;
 use crate::admin::{self, Admins};
 use crate::api;
@@ -149,14 +150,18 @@ pub async fn build_with(
     schedule::record_passages(&jobs, &services);
     schedule::record_refusals(&jobs, &services);
     schedule::watch_store(&jobs, &services);
-    schedule::watch_runtimes(&jobs, &services, &given.carriers);
+    let turning = Turning::new(given.carriers.runtimes().len());
+    schedule::watch_runtimes(&jobs, &services, &given.carriers, &turning);
     schedule::record_bans(&jobs, &gate, &services);
     schedule::follow_certificates(&jobs, &reloader);
     schedule::watch_expiry(&jobs, &expiry, &clock);
     if development {
         schedule::follow_policies(&jobs, &reloader);
     }
-    let health = Arc::new(Health::new(checks(&services, opened.sequencer), development));
+    let health = Arc::new(Health::new(
+        checks(&services, opened.sequencer, turning),
+        development,
+    ));
     let drain = Drain::default();
     let refusals = EdgeRefusals {
         services: Arc::clone(&services),
@@ -367,11 +372,12 @@ fn limits(config: &Config) -> Limits {
 }
 
 /// What `/readyz` looks at.
-fn checks(services: &Arc<Services>, sequencer: Arc<Sequencer>) -> Vec<Arc<dyn Check>> {
+fn checks(services: &Arc<Services>, sequencer: Arc<Sequencer>, turning: Arc<Turning>) -> Vec<Arc<dyn Check>> {
     vec![
         Arc::new(StoreCheck(Arc::clone(services))),
         Arc::new(KeyringCheck(Arc::clone(services))),
         Arc::new(LogCheck(Arc::clone(services), sequencer)),
+        turning,
     ]
 }
 

@@ -27,6 +27,7 @@ mod schedule;
 mod settings;
 mod signals;
 mod supervisor;
+mod turning;
 mod upstreams;
 
 pub use build::{Addresses, Built, Given, build, build_with};

@@ -4,10 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use tokio::time::Instant;
+
 use super::expiry::Expiry;
 use super::follow::Follow;
 use super::jobs::Jobs;
 use super::reload::Reloader;
+use super::turning::Turning;
 use crate::audit::Sequencer;
 use crate::base::{Clock, RuntimeNumber};
 use crate::defense::{self, Queue};
@@ -133,17 +136,27 @@ pub(super) fn watch_store(jobs: &Jobs, services: &Arc<Services>) {
 }
 
 /// Measures how long work waits for a turn on each runtime that carries connections.
-pub(super) fn watch_runtimes(jobs: &Jobs, services: &Arc<Services>, carriers: &Carriers) {
+pub(super) fn watch_runtimes(
+    jobs: &Jobs,
+    services: &Arc<Services>,
+    carriers: &Carriers,
+    turning: &Arc<Turning>,
+) {
     if carriers.runtimes().len() == 0 {
         let services = Arc::clone(services);
         return jobs.every("runtime-queue", WATCHING, move || {
             wait_for_a_turn(Arc::clone(&services))
         });
     }
-    for runtime in carriers.runtimes() {
-        let (services, runtime) = (Arc::clone(services), runtime.clone());
+    for (place, runtime) in carriers.runtimes().enumerate() {
+        let (services, runtime, turning) = (Arc::clone(services), runtime.clone(), Arc::clone(turning));
         jobs.every("runtime-queue", WATCHING, move || {
-            let waiting = runtime.spawn(wait_for_a_turn(Arc::clone(&services)));
+            let (services, turning) = (Arc::clone(&services), Arc::clone(&turning));
+            let waiting = runtime.spawn(async move {
+                let waited = wait_for_a_turn(services).await;
+                turning.has_turned(place, Instant::now());
+                waited
+            });
             // A runtime that has ended has no queue.
             async { waiting.await.unwrap_or(Ok(())) }
         });
@@ -152,7 +165,7 @@ pub(super) fn watch_runtimes(jobs: &Jobs, services: &Arc<Services>, carriers: &C
 
 /// All that a task goes through between being due and running, on the runtime that runs this.
 async fn wait_for_a_turn(services: Arc<Services>) -> Result<(), StoreError> {
-    let due = tokio::time::Instant::now() + NAP;
+    let due = Instant::now() + NAP;
     tokio::time::sleep_until(due).await;
     // Behind everything else that is ready, as a request that has just come.
     tokio::task::yield_now().await;
