@@ -16,7 +16,7 @@ use super::exchange::Exchange;
 use super::identify::{Caller, Identified};
 use super::journey::Services;
 use super::limits::charge_caller;
-use super::nonce::use_once;
+use super::nonce::{Used, use_once};
 use super::refusal::{Refused, malformed};
 use crate::answer::{Body, Unread, read_whole};
 use crate::base::limits::{CLOCK_AHEAD, NONCE_CHARACTERS, PROOF_AGE};
@@ -47,8 +47,8 @@ pub(super) struct Attestation {
     pub(super) client_signature: Option<Members>,
     /// The client's second signature, where it sent one.
     pub(super) payment: Option<PaymentEvidence>,
-    /// The nonce of the client's signature, hashed with its key.
-    pub(super) nonce: Option<[u8; 32]>,
+    /// The client's signature, used up.
+    pub(super) nonce: Option<Used>,
     pub(super) idempotency_key: Option<Key>,
 }
 

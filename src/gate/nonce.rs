@@ -1,8 +1,8 @@
 //! A request signature is good once (SIG-11, design 6): by its nonce, and where none is needed and none came, by itself.
 //!
-//! Memory knows which were used. On routes that move money the Sealed write keeps the nonce in the store too, from which the
-//! next process fills its memory before it begins. Elsewhere memory is all there is: what is dated before it began is stale, and
-//! what is dated ahead of our clock is remembered durably.
+//! Memory knows which were used. On routes that move money the Sealed write keeps the nonce in the store too: what another
+//! process has accepted fails there, and the next process fills its memory from it before it begins. Elsewhere memory is all there
+//! is: what is dated before it began is stale, and what is dated ahead of our clock is remembered durably.
 
 use std::time::Duration;
 
@@ -19,6 +19,18 @@ use crate::store::{Batch, Db, Ended, Ephemeral, StoreError};
 
 /// `created` counts whole seconds: a signature is accepted to the end of its last one.
 const A_SECOND: Duration = Duration::from_secs(1);
+
+/// The guard that fails when a nonce was used before.
+pub(super) const NONCE_IS_FRESH: &str = "the nonce is fresh";
+
+/// A signature that was used up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Used {
+    /// Its name in memory and store.
+    place: [u8; 32],
+    /// When it is stale, by its own date: whoever sends it again sends that too.
+    stale: Timestamp,
+}
 
 /// Nonces of payments that can be alive at once: what a node accepts in their 70 seconds.
 const NONCES: usize = 1 << 20;
@@ -39,12 +51,13 @@ pub async fn remembered(db: &Db, now: Timestamp) -> Result<Ephemeral<()>, StoreE
     Ok(nonces)
 }
 
-/// Adds to a batch that `nonce` was used at `at`. The rows lie in the order of their use, so that many of one commit take one
-/// page; that none comes twice is the memory's part.
-pub(super) fn keep(batch: &mut Batch, nonce: &[u8; 32], at: Timestamp) {
-    batch.run(
-        "INSERT INTO used_nonce (until, nonce) VALUES ($1, $2)",
-        vec![end(at).into(), nonce.to_vec().into()],
+/// Makes a batch happen only when no other had this signature, with the guard [`NONCE_IS_FRESH`]. The rows lie in the order of
+/// their dates, so that many of one commit take one page, and one signature has one place among them.
+pub(super) fn keep(batch: &mut Batch, used: &Used) {
+    batch.one_row(
+        NONCE_IS_FRESH,
+        "INSERT INTO used_nonce (until, nonce) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        vec![used.stale.into(), used.place.to_vec().into()],
     );
 }
 
@@ -61,19 +74,22 @@ pub async fn forget(db: &Db, now: Timestamp) -> Result<(), StoreError> {
     db.forget(&OVER, now).await
 }
 
-/// Uses up `entry`, a good signature by `key`. The answer is its name in memory and store.
+/// Uses up `entry`, a good signature by `key`.
 pub(super) async fn use_once(
     exchange: &Exchange,
     entry: &Entry<'_>,
     key: &Jwk,
     services: &Services,
-) -> Result<[u8; 32], Fault> {
+) -> Result<Used, Fault> {
     let place = place(entry, key);
     let created = Timestamp::from_seconds(entry.parameters().created.unwrap_or_default());
-    let until = end(exchange.at);
+    let stale = created.plus(PROOF_AGE + A_SECOND);
+    let used = Used { place, stale };
+    // Whatever its date: `created` may lie ahead of our clock.
+    let until = exchange.at.plus(PROOF_AGE + CLOCK_AHEAD + A_SECOND);
     if exchange.moves_money() {
         return match services.nonces.insert(place, (), until, exchange.at).await {
-            Ok(Seen::First) => Ok(place),
+            Ok(Seen::First) => Ok(used),
             Ok(Seen::Before) => Err(Code::Replayed.into()),
             Err(full) => Err(not_remembered(full)),
         };
@@ -83,18 +99,13 @@ pub(super) async fn use_once(
         .used_at_resources()
         .once(place, created, until, exchange.at);
     match once.await {
-        Ok(()) => Ok(place),
+        Ok(()) => Ok(used),
         Err(ReplayRefusal::BeforeStart) => {
             Err(Fault::new(Code::Stale).cause("made before this gateway started"))
         }
         Err(ReplayRefusal::Seen) => Err(Code::Replayed.into()),
         Err(refusal @ ReplayRefusal::Overloaded) => Err(not_remembered(refusal)),
     }
-}
-
-/// When a signature that is accepted `at` is stale whatever its date: `created` may lie ahead of our clock.
-fn end(at: Timestamp) -> Timestamp {
-    at.plus(PROOF_AGE + CLOCK_AHEAD + A_SECOND)
 }
 
 fn not_remembered(cause: impl std::fmt::Display) -> Fault {
@@ -112,5 +123,55 @@ fn place(entry: &Entry<'_>, key: &Jwk) -> [u8; 32] {
             let (half, _) = signature.split_at(signature.len() / 2);
             countersign_jose::sha256(&[format!("{signer}\n\n").as_bytes(), half].concat())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
+
+    fn used(nonce: u8, created: Timestamp) -> Used {
+        Used {
+            place: [nonce; 32],
+            stale: created.plus(PROOF_AGE + A_SECOND),
+        }
+    }
+
+    async fn guard_that_fails(db: &Db, used: &Used) -> Option<&'static str> {
+        let mut batch = Batch::new();
+        keep(&mut batch, used);
+        let failed = db.commit(batch).await.err()?;
+        Some(failed.guard().unwrap_or("none"))
+    }
+
+    /// SIG-11: memory is one process's, and while two of them hand over, both accept payments.
+    #[tokio::test]
+    async fn what_another_process_has_accepted_is_refused_by_the_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("gate.db")).unwrap();
+        assert_eq!(guard_that_fails(&db, &used(1, NOW)).await, None);
+        assert_eq!(guard_that_fails(&db, &used(2, NOW)).await, None);
+        assert_eq!(guard_that_fails(&db, &used(1, NOW)).await, Some(NONCE_IS_FRESH));
+    }
+
+    /// SIG-11, design 6: a restart forgets nothing that is not stale.
+    #[tokio::test]
+    async fn the_next_process_remembers_what_is_not_stale_yet() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("gate.db")).unwrap();
+        let before = NOW.minus(PROOF_AGE + A_SECOND * 2);
+        for used in [used(1, NOW), used(2, before)] {
+            assert_eq!(guard_that_fails(&db, &used).await, None);
+        }
+        let memory = remembered(&db, NOW).await.unwrap();
+        let until = NOW.plus(A_SECOND);
+        for (nonce, seen) in [(1, Seen::Before), (2, Seen::First)] {
+            assert_eq!(memory.insert([nonce; 32], (), until, NOW).await.unwrap(), seen);
+        }
+        forget(&db, NOW).await.unwrap();
+        assert_eq!(guard_that_fails(&db, &used(1, NOW)).await, Some(NONCE_IS_FRESH));
+        assert_eq!(guard_that_fails(&db, &used(2, before)).await, None);
     }
 }

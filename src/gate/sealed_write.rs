@@ -1,7 +1,7 @@
 //! The Sealed write: the first of a payment's two durable writes, and the last moment at which it can be refused.
 //!
 //! Every guard must hold, or nothing of it happens: the session is live, no equal payment is in the dark, the key is free,
-//! the exemption's counter under its limit.
+//! the nonce fresh, the exemption's counter under its limit.
 
 use super::attest::Attestation;
 use super::exchange::Exchange;
@@ -67,7 +67,9 @@ pub(super) async fn take(
         settlement_order: order::seal(kept, transaction, &exchange.snapshot.keys, &*services.entropy),
     };
     idempotency::reserve(&mut batch, reservation, exchange.at);
-    keep_nonce(&mut batch, facts, exchange);
+    if let Some(used) = &facts.nonce {
+        nonce::keep(&mut batch, used);
+    }
     let consumed = held.permit.exemption.as_ref().and_then(|grant| grant.consumes);
     if let (Some(consumption), Some(payment)) = (consumed, payment) {
         let amount = payment.intent.amount_minor();
@@ -110,13 +112,6 @@ async fn commit(batch: Batch, services: &Services) -> Result<(), StoreError> {
         db.commit(batch).await
     });
     Ok(())
-}
-
-/// Memory has refused a nonce that was used before; the row is for the memory of the next process.
-fn keep_nonce(batch: &mut Batch, facts: &Attestation, exchange: &Exchange) {
-    if let Some(nonce) = &facts.nonce {
-        nonce::keep(batch, nonce, exchange.at);
-    }
 }
 
 /// What equal payments of a customer share, whichever app sends them.
@@ -168,6 +163,7 @@ fn permitted_event(
 pub(super) fn refusal(error: StoreError) -> Fault {
     match error.guard() {
         Some(session::SESSION_IS_LIVE) => Code::TokenInvalid.into(),
+        Some(nonce::NONCE_IS_FRESH) => Code::Replayed.into(),
         Some(idempotency::KEY_IS_FREE) => {
             Fault::new(Code::InProgress).retry_after(std::time::Duration::from_secs(1))
         }

@@ -177,8 +177,9 @@ impl Record {
             settlement_order: bench.keys.seal("bench", &[7; SEALED], &*bench.entropy)?,
         };
         idempotency::reserve(&mut batch, reservation, bench.now);
-        batch.run(
-            "INSERT INTO used_nonce (until, nonce) VALUES ($1, $2)",
+        batch.one_row(
+            "the nonce is fresh",
+            "INSERT INTO used_nonce (until, nonce) VALUES ($1, $2) ON CONFLICT DO NOTHING",
             vec![bench.now.into(), bench.entropy.bytes::<32>().to_vec().into()],
         );
         batch.record(bench.now, &*bench.entropy, &self.permitted(bench)?);

@@ -1,5 +1,5 @@
--- Used nonces lie in the order of their use, in one tree: those of a commit go into its last page, and those that have ended
--- are its first. Which of them was used is known by memory, which reads them all at the start.
+-- Used nonces lie in the order of the dates in their signatures, in one tree: those of a commit go into its last page, and
+-- those that have ended are its first. A signature has its date with it, so it can be there only once.
 ALTER TABLE used_nonce RENAME TO used_nonce_before;
 DROP INDEX used_nonce_until;
 CREATE TABLE used_nonce (
