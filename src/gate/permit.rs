@@ -17,7 +17,7 @@ use crate::policy::{
     Permit, Remedy, Route,
 };
 use crate::telemetry::names;
-use crate::transaction::{exemption, extract, payee};
+use crate::transaction::{exemption, extract, payee, standing};
 
 /// A request that the policies permit.
 pub struct Permitted {
@@ -190,14 +190,14 @@ async fn standing(
         };
     };
     let customer = &caller.token.subject;
-    let counters = exemption::counters(&services.db, customer, &transaction.account)
+    let payee = payee::place(&services.pseudonyms, customer, &transaction.payee);
+    let found = standing::find(&services.db, customer, &payee, &transaction.account)
         .await
         .ok();
-    let since = payee::trusted_since(&services.db, &services.pseudonyms, customer, &transaction.payee).await;
     let days = |since| u32::try_from(exchange.at.since(since).as_secs() / 86_400).unwrap_or(u32::MAX);
     Standing {
-        counters,
-        trusted_days: since.ok().flatten().map(days),
+        counters: found.map(|found| found.counters),
+        trusted_days: found.and_then(|found| found.trusted_since).map(days),
     }
 }
 

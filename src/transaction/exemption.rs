@@ -1,37 +1,15 @@
 //! The low-value counters: what passed without approval since the customer last authenticated strongly (SCA-19).
 //!
-//! Reading them gives facts; only the Sealed write moves them, under the limit that the policy granted, so two payments at
+//! Reading them gives facts (see [`super::standing`]); only the Sealed write moves them, under the limit that the policy granted, so two payments at
 //! once cannot both take the last place.
 
 use crate::base::CustomerId;
-use crate::policy::{Consumption, Counter, Counters};
+use crate::policy::{Consumption, Counter};
 use crate::privacy::Pseudonyms;
-use crate::store::{Batch, Db, StoreError};
+use crate::store::Batch;
 
 /// The guard that fails when a counter would pass its limit.
 pub const UNDER_LIMIT: &str = "the exemption's counter is under its limit";
-
-/// The counters that stand at `account`.
-///
-/// # Errors
-/// [`StoreError`] when they cannot be read; the caller then has no such fact, and no counted exemption applies (SCA-28).
-pub async fn counters(db: &Db, customer: &CustomerId, account: &[u8; 32]) -> Result<Counters, StoreError> {
-    let sql = "SELECT payments, sum_minor FROM low_value WHERE customer_id = $1 AND account = $2";
-    let Some(row) = db
-        .find(sql, vec![customer.as_str().into(), account.to_vec().into()])
-        .await?
-    else {
-        return Ok(Counters::default());
-    };
-    let count = |index| {
-        row.integer(index)
-            .map(|value| u64::try_from(value).unwrap_or(u64::MAX))
-    };
-    Ok(Counters {
-        low_value_count: count(0)?,
-        low_value_sum_minor: count(1)?,
-    })
-}
 
 /// Uses the exemption up for one payment of `amount_minor`. Both counters move; the one the policy named guards.
 pub fn consume(

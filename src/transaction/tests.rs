@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use super::settlement::Way;
-use super::{exemption, idempotency, payee, settlement};
+use super::{exemption, idempotency, payee, settlement, standing};
 use crate::base::{
     ClientId, CustomerId, Entropy, RouteName, SystemClock, SystemEntropy, Timestamp, TransactionId,
 };
@@ -34,6 +34,12 @@ fn guard(result: Result<(), StoreError>) -> Option<&'static str> {
     result.err().map(|error| error.guard().unwrap())
 }
 
+/// What is counted of Anna's payments from `account`.
+async fn counters(db: &Db, account: &[u8; 32]) -> Counters {
+    let found = standing::find(db, &anna(), &[0; 32], account).await;
+    found.unwrap().counters
+}
+
 /// What 50 consumers at once took, and what then stands in the record.
 async fn rush(
     db: &Db,
@@ -57,7 +63,7 @@ async fn rush(
             (_, Some(name)) => assert_eq!(name, exemption::UNDER_LIMIT),
         }
     }
-    let counters = exemption::counters(db, &anna(), &account).await.unwrap();
+    let counters = counters(db, &account).await;
     (passed, counters)
 }
 
@@ -111,7 +117,7 @@ async fn the_first_payment_is_held_to_the_limit_as_well() {
         );
         assert_eq!(guard(db.commit(batch).await), Some(exemption::UNDER_LIMIT));
     }
-    let counters = exemption::counters(&db, &anna(), &[1; 32]).await.unwrap();
+    let counters = counters(&db, &[1; 32]).await;
     assert_eq!((counters.low_value_count, counters.low_value_sum_minor), (0, 0));
 }
 
@@ -160,7 +166,9 @@ async fn a_payee_is_trusted_by_one_customer_since_the_first_time() {
     let names = pseudonyms(&db).await;
     let iban = "DE89370400440532013000";
     let since = async |customer: &CustomerId, payee: &str| {
-        payee::trusted_since(&db, &names, customer, payee).await.unwrap()
+        let payee = payee::place(&names, customer, payee);
+        let found = standing::find(&db, customer, &payee, &[1; 32]).await;
+        found.unwrap().trusted_since
     };
     assert_eq!(since(&anna(), iban).await, None);
     for later in [0, 86_400] {
@@ -181,6 +189,35 @@ async fn a_payee_is_trusted_by_one_customer_since_the_first_time() {
         .await
         .unwrap();
     assert_eq!(kept[0].bytes(0).unwrap().len(), 32, "not the account itself");
+}
+
+/// SCA-17, SCA-19: one question tells both, and neither from the other's row.
+#[tokio::test]
+async fn trust_and_counters_are_told_together_and_apart() {
+    let (_folder, db) = store();
+    let names = pseudonyms(&db).await;
+    let limit = Consumption {
+        counter: Counter::LowValueCount,
+        limit: 9,
+    };
+    let mut batch = Batch::new();
+    payee::trust(&mut batch, &names, &anna(), "DE89370400440532013000", NOW);
+    exemption::consume(&mut batch, &anna(), &[1; 32], 1250, limit);
+    db.commit(batch).await.unwrap();
+    let trusted = payee::place(&names, &anna(), "DE89370400440532013000");
+    let told = async |customer: &str, payee, account| {
+        let found = standing::find(&db, &CustomerId::new(customer), &payee, &account).await;
+        let found = found.unwrap();
+        let Counters {
+            low_value_count: count,
+            low_value_sum_minor: sum,
+        } = found.counters;
+        (found.trusted_since, count, sum)
+    };
+    assert_eq!(told("cus_anna", trusted, [1; 32]).await, (Some(NOW), 1, 1250));
+    assert_eq!(told("cus_anna", [0; 32], [1; 32]).await, (None, 1, 1250));
+    assert_eq!(told("cus_anna", trusted, [2; 32]).await, (Some(NOW), 0, 0));
+    assert_eq!(told("cus_bert", trusted, [1; 32]).await, (None, 0, 0));
 }
 
 #[tokio::test]
