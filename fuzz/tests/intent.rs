@@ -134,7 +134,7 @@ mod tests {
             };
             let again = extract(body, mapping, &Limits::default()).unwrap();
             assert_eq!(again.digest(), intent.digest());
-            assert_eq!(Intent::parse(&intent.canonical()).unwrap(), intent);
+            assert_eq!(Intent::parse(intent.canonical()).unwrap(), intent);
             assert!(intent.amount_minor() > 0);
         }
     }
@@ -181,7 +181,7 @@ mod tests {
                     continue;
                 };
                 assert_eq!(
-                    Intent::parse(&intent.canonical()).unwrap().digest(),
+                    Intent::parse(intent.canonical()).unwrap().digest(),
                     intent.digest()
                 );
             }

@@ -72,7 +72,7 @@ impl ApprovalTerms<'_> {
 }
 
 fn name<'a>(member: &'static str, value: &'a str) -> Result<&'a str, ApprovalError> {
-    match text::normalise(value, MAX_NAME) {
+    match text::normalise(value.to_owned(), MAX_NAME) {
         Ok(normal) if normal == value => Ok(value),
         Ok(_) => Err(ApprovalError::NotNormal { member }),
         Err(error) => Err(ApprovalError::Text { member, error }),

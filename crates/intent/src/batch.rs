@@ -3,7 +3,7 @@
 
 use crate::intent::{optional_text, party, required};
 use crate::{Currency, IntentError, Member, Money, Party};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::fmt;
 
 /// Most payments of a batch: each is shown to the customer, and all of them travel in one header to the backend.
@@ -68,22 +68,6 @@ impl ListedPayment {
             reference: optional_text(Member::Reference, draft.reference)?,
         })
     }
-
-    fn to_json(&self) -> Value {
-        let mut members = Map::new();
-        members.insert("amount".to_owned(), self.money.amount().into());
-        members.insert("payee".to_owned(), self.payee.to_string().into());
-        let texts = [
-            (Member::PayeeName, &self.payee_name),
-            (Member::Reference, &self.reference),
-        ];
-        for (member, text) in texts {
-            if let Some(text) = text {
-                members.insert(member.name().to_owned(), text.as_str().into());
-            }
-        }
-        Value::Object(members)
-    }
 }
 
 /// The payments of a batch whose sum is `total`.
@@ -114,11 +98,7 @@ pub(crate) fn build(drafts: Vec<ListedDraft>, total: Money) -> Result<Vec<Listed
     }
 }
 
-pub(crate) fn to_json(payments: &[ListedPayment]) -> Value {
-    Value::Array(payments.iter().map(ListedPayment::to_json).collect())
-}
-
-/// Reads the JSON list that [`to_json`] writes.
+/// Reads the JSON list of a batch.
 pub(crate) fn from_json(list: &Value) -> Result<Vec<ListedDraft>, IntentError> {
     let items = list.as_array().ok_or(IntentError::WrongType(Member::Payees))?;
     if items.len() > MAX_PAYMENTS {

@@ -1,43 +1,44 @@
 //! Canonical JSON (RFC 8785): one value, one sequence of bytes.
 
-use serde_json::{Number, Value};
+mod text;
+mod writer;
+
+use serde::Serialize;
+use serde_json::Number;
+use std::fmt;
+use text::Text;
+use writer::Writer;
 
 /// Largest integer that every reader of JSON holds exactly (RFC 7493, section 2.2).
 pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
-/// The canonical bytes of `value`.
+/// The canonical bytes of `value`. What is made member by member in canonical order costs the least.
 ///
 /// # Errors
-/// [`CanonicalError::Number`] for an integer beyond [`MAX_SAFE_INTEGER`]: canonical JSON would round it, so that two
-/// values had one digest.
-pub fn to_vec(value: &Value) -> Result<Vec<u8>, CanonicalError> {
-    if !numbers_are_safe(value) {
-        return Err(CanonicalError::Number);
-    }
-    serde_json_canonicalizer::to_vec(value).map_err(|_| CanonicalError::Encoding)
-}
-
-fn numbers_are_safe(value: &Value) -> bool {
-    match value {
-        Value::Number(number) => is_safe(number),
-        Value::Array(items) => items.iter().all(numbers_are_safe),
-        Value::Object(members) => members.values().all(numbers_are_safe),
-        Value::Null | Value::Bool(_) | Value::String(_) => true,
-    }
+/// [`CanonicalError::Number`] for a number beyond [`MAX_SAFE_INTEGER`]: canonical JSON would round it, so that two
+/// values had one digest. [`CanonicalError::Encoding`] for what is no JSON, as a member that stands twice.
+pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CanonicalError> {
+    let mut text = Text::new();
+    value.serialize(Writer(&mut text))?;
+    Ok(text.into_bytes())
 }
 
 pub(crate) fn is_safe(number: &Number) -> bool {
+    match (number.as_u64(), number.as_i64(), number.as_f64()) {
+        (Some(unsigned), ..) => unsigned <= MAX_SAFE_INTEGER,
+        (None, Some(signed), _) => signed.unsigned_abs() <= MAX_SAFE_INTEGER,
+        (None, None, Some(double)) => is_safe_double(double),
+        (None, None, None) => false,
+    }
+}
+
+fn is_safe_double(double: f64) -> bool {
     #[expect(
         clippy::cast_precision_loss,
         reason = "the bound is 2^53 - 1, which a double holds exactly"
     )]
     let bound = MAX_SAFE_INTEGER as f64;
-    match (number.as_u64(), number.as_i64(), number.as_f64()) {
-        (Some(unsigned), ..) => unsigned <= MAX_SAFE_INTEGER,
-        (None, Some(signed), _) => signed.unsigned_abs() <= MAX_SAFE_INTEGER,
-        (None, None, Some(double)) => double.is_finite() && double.abs() <= bound,
-        (None, None, None) => false,
-    }
+    double.is_finite() && double.abs() <= bound
 }
 
 /// Why a value has no canonical bytes.
@@ -51,13 +52,21 @@ pub enum CanonicalError {
     Encoding,
 }
 
+/// A value that cannot be serialised has no canonical bytes; its own words may be personal, and are not kept.
+impl serde::ser::Error for CanonicalError {
+    fn custom<T: fmt::Display>(_message: T) -> Self {
+        Self::Encoding
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
+    use std::collections::BTreeMap;
 
     fn canonical(text: &str) -> String {
-        String::from_utf8(to_vec(&serde_json::from_str(text).unwrap()).unwrap()).unwrap()
+        String::from_utf8(to_vec(&serde_json::from_str::<Value>(text).unwrap()).unwrap()).unwrap()
     }
 
     #[test]
@@ -100,5 +109,75 @@ mod tests {
         ] {
             assert_eq!(to_vec(&json!({"deep": [number]})), Err(CanonicalError::Number));
         }
+    }
+
+    /// Every shape that serialisers know, members not in order.
+    #[derive(Serialize)]
+    struct Shapes {
+        z: Option<u8>,
+        e: Vec<Kind>,
+        b: (i8, char, f32),
+        #[serde(flatten)]
+        more: BTreeMap<String, f64>,
+        a: Unit,
+    }
+
+    #[derive(Serialize)]
+    struct Unit;
+
+    #[derive(Serialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum Kind {
+        Plain,
+        Wrapped(bool),
+        Pair(u64, i64),
+        Named { y: (), x: &'static str },
+    }
+
+    #[test]
+    fn whatever_can_be_serialised_has_the_bytes_of_its_value() {
+        let more = BTreeMap::from([("é\"".to_owned(), 1e21 / 1e7), ("\n".to_owned(), -0.0)]);
+        let kinds = vec![
+            Kind::Plain,
+            Kind::Wrapped(true),
+            Kind::Pair(7, -7),
+            Kind::Named {
+                y: (),
+                x: "\u{7f}\u{1f}\u{8}/",
+            },
+        ];
+        let shapes = Shapes {
+            z: None,
+            e: kinds,
+            b: (-3, 'ß', 0.5),
+            more,
+            a: Unit,
+        };
+        let value = serde_json::to_value(&shapes).unwrap();
+        let expected = serde_json_canonicalizer::to_vec(&value).unwrap();
+        assert_eq!(to_vec(&shapes).unwrap(), expected);
+        assert_eq!(to_vec(&value).unwrap(), expected);
+    }
+
+    /// An object that says what it is told to.
+    struct Told(Vec<(Value, u8)>);
+
+    impl Serialize for Told {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+        }
+    }
+
+    #[test]
+    fn a_member_twice_and_a_name_that_is_no_text_have_no_canonical_bytes() {
+        let told = |names: &[Value]| to_vec(&Told(names.iter().map(|name| (name.clone(), 1)).collect()));
+        assert_eq!(told(&["b".into(), "a".into()]).unwrap(), br#"{"a":1,"b":1}"#);
+        assert_eq!(
+            told(&["b".into(), "a".into(), "b".into()]),
+            Err(CanonicalError::Encoding)
+        );
+        assert_eq!(told(&["a".into(), "a".into()]), Err(CanonicalError::Encoding));
+        assert_eq!(told(&[7.into()]), Err(CanonicalError::Encoding));
+        assert_eq!(told(&[Value::Null]), Err(CanonicalError::Encoding));
     }
 }

@@ -5,6 +5,7 @@ use crate::json::{JsonError, Limits, parse_closed};
 use crate::mapping::{BatchMapping, Mapping, Source};
 use crate::{Draft, Intent, IntentError, ListedDraft, Member, Pointer};
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// The intent of a body. Whatever stands in the body is either mapped to a member of the intent, or named in `also`:
 /// a backend cannot find in it a second amount or payee that the customer was not shown.
@@ -16,10 +17,9 @@ pub fn extract(body: &[u8], mapping: &Mapping, limits: &Limits) -> Result<Intent
     if !document.is_object() {
         return Err(ExtractError::NotAnObject);
     }
-    let open = mapping.also.iter().collect();
     Shape {
-        mapped: pointers(mapping.mapped()),
-        open,
+        mapped: mapping.mapped().map(|(_, pointer)| pointer).collect(),
+        open: &mapping.also,
     }
     .check(&document, &mut Vec::new())?;
     Ok(Intent::build(draft(&document, mapping)?)?)
@@ -71,65 +71,71 @@ impl ExtractError {
 /// Which members may stand in a document: mapped ones, and open ones with all that lies below them.
 struct Shape<'a> {
     mapped: Vec<&'a Pointer>,
-    open: Vec<&'a Pointer>,
+    open: &'a [Pointer],
 }
 
 impl Shape<'_> {
     /// Walks down to the mapped and open members; anything else on the way is unknown.
-    fn check(&self, here: &Value, way: &mut Vec<String>) -> Result<(), ExtractError> {
-        let children: Vec<(String, &Value)> = match here {
+    fn check<'d>(&self, here: &'d Value, way: &mut Vec<Cow<'d, str>>) -> Result<(), ExtractError> {
+        match here {
             Value::Object(members) => members
                 .iter()
-                .map(|(name, value)| (name.clone(), value))
-                .collect(),
+                .try_for_each(|(name, value)| self.step(name.into(), value, way)),
             Value::Array(items) => items
                 .iter()
                 .enumerate()
-                .map(|(i, value)| (i.to_string(), value))
-                .collect(),
-            _ => return self.plain(way),
-        };
-        for (step, value) in children {
-            way.push(step);
-            if !self.ends_at(way) {
-                self.leads_to(way)?;
-                self.check(value, way)?;
-            }
-            way.pop();
+                .try_for_each(|(index, value)| self.step(index.to_string().into(), value, way)),
+            _ => self.plain(way),
         }
+    }
+
+    fn step<'d>(
+        &self,
+        step: Cow<'d, str>,
+        value: &'d Value,
+        way: &mut Vec<Cow<'d, str>>,
+    ) -> Result<(), ExtractError> {
+        way.push(step);
+        if !self.ends_at(way) {
+            self.leads_to(way)?;
+            self.check(value, way)?;
+        }
+        way.pop();
         Ok(())
     }
 
     /// A plain value where other members should lie below: of a mapped one the look-up tells the wrong type.
-    fn plain(&self, way: &[String]) -> Result<(), ExtractError> {
-        let looked_up = self.mapped.iter().any(|pointer| pointer.steps().starts_with(way));
+    fn plain(&self, way: &[Cow<'_, str>]) -> Result<(), ExtractError> {
+        let looked_up = self.mapped.iter().any(|pointer| lies_on(way, pointer));
         if looked_up { Ok(()) } else { Err(unknown(way)) }
     }
 
-    fn ends_at(&self, way: &[String]) -> bool {
+    fn ends_at(&self, way: &[Cow<'_, str>]) -> bool {
         self.pointers().any(|pointer| pointer.steps() == way)
     }
 
-    fn leads_to(&self, way: &[String]) -> Result<(), ExtractError> {
-        let known = self.pointers().any(|pointer| pointer.steps().starts_with(way));
+    fn leads_to(&self, way: &[Cow<'_, str>]) -> Result<(), ExtractError> {
+        let known = self.pointers().any(|pointer| lies_on(way, pointer));
         if known { Ok(()) } else { Err(unknown(way)) }
     }
 
     fn pointers(&self) -> impl Iterator<Item = &Pointer> {
-        self.mapped.iter().chain(&self.open).copied()
+        self.mapped.iter().copied().chain(self.open)
     }
 }
 
-fn unknown(way: &[String]) -> ExtractError {
-    let escaped = |step: &String| format!("/{}", step.replace('~', "~0").replace('/', "~1"));
+/// Whether the way to what `pointer` points at begins with `way`.
+fn lies_on(way: &[Cow<'_, str>], pointer: &Pointer) -> bool {
+    let begins = pointer.steps().get(..way.len());
+    begins.is_some_and(|steps| steps == way)
+}
+
+fn unknown(way: &[Cow<'_, str>]) -> ExtractError {
+    let escaped = |step: &Cow<'_, str>| format!("/{}", step.replace('~', "~0").replace('/', "~1"));
     let pointer: String = way.iter().map(escaped).collect();
     ExtractError::UnknownMember {
         pointer: pointer.chars().take(256).collect(),
     }
-}
-
-fn pointers<'a>(mapped: Vec<(&'static str, &'a Pointer)>) -> Vec<&'a Pointer> {
-    mapped.into_iter().map(|(_, pointer)| pointer).collect()
 }
 
 fn draft(document: &Value, mapping: &Mapping) -> Result<Draft, ExtractError> {
@@ -184,8 +190,8 @@ fn listed_draft(index: usize, item: &Value, batch: &BatchMapping) -> Result<List
     let mut way = batch.list.steps().to_vec();
     way.push(index.to_string());
     let shape = Shape {
-        mapped: pointers(batch.mapped()),
-        open: Vec::new(),
+        mapped: batch.mapped().into_iter().map(|(_, pointer)| pointer).collect(),
+        open: &[],
     };
     shape
         .check(item, &mut Vec::new())

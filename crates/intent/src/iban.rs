@@ -24,11 +24,9 @@ impl Iban {
         if text.len() > MAX_TEXT_BYTES {
             return Err(IbanError::Length);
         }
-        let electronic: String = text
-            .chars()
-            .filter(|character| *character != ' ')
-            .map(|character| character.to_ascii_uppercase())
-            .collect();
+        let mut electronic = text.to_owned();
+        electronic.retain(|character| character != ' ');
+        electronic.make_ascii_uppercase();
         if !electronic.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return Err(IbanError::Character);
         }

@@ -4,8 +4,8 @@ use crate::batch::{self, ListedDraft, ListedPayment};
 use crate::digest::IntentDigest;
 use crate::draft::{self, Draft};
 use crate::{Currency, ExecutionDate, IntentError, Member, Money, Party, Recurrence, canonical, json, text};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::Value;
 use std::fmt;
 
 /// Longest `type`, in characters.
@@ -16,22 +16,21 @@ const MAX_TEXT: usize = 140;
 
 /// What a customer agreed to. Whoever holds one knows that every member was checked and stands in its one normal form,
 /// so that equal intents have equal digests and different ones do not.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "Value", try_from = "Value")]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Value")]
 pub struct Intent {
-    kind: String,
-    money: Money,
-    destination: Destination,
-    debtor: Option<Party>,
-    reference: Option<String>,
-    execution_date: Option<ExecutionDate>,
-    recurrence: Option<Recurrence>,
-    json: Value,
+    pub(crate) kind: String,
+    pub(crate) money: Money,
+    pub(crate) destination: Destination,
+    pub(crate) debtor: Option<Party>,
+    pub(crate) reference: Option<String>,
+    pub(crate) execution_date: Option<ExecutionDate>,
+    pub(crate) recurrence: Option<Recurrence>,
     canonical: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
-enum Destination {
+pub(crate) enum Destination {
     One {
         payee: Party,
         payee_name: Option<String>,
@@ -66,11 +65,9 @@ impl Intent {
                 IntentError::ExecutionDate,
             )?,
             recurrence: parsed(draft.recurrence, Recurrence::parse, IntentError::Recurrence)?,
-            json: Value::Null,
             canonical: Vec::new(),
         };
-        intent.json = Value::Object(intent.members());
-        intent.canonical = canonical::to_vec(&intent.json)?;
+        intent.canonical = canonical::to_vec(&intent)?;
         Ok(intent)
     }
 
@@ -81,7 +78,8 @@ impl Intent {
     /// [`IntentError::NotNormal`] for one that normalisation would change, since whoever wrote it had not built it.
     pub fn from_json(value: &Value) -> Result<Self, IntentError> {
         let intent = Self::build(draft::from_json(value)?)?;
-        let differs = |member: &Member| value.get(member.name()) != intent.json.get(member.name());
+        let normal = intent.to_json();
+        let differs = |member: &Member| value.get(member.name()) != normal.get(member.name());
         match Member::ALL.into_iter().find(differs) {
             Some(member) => Err(IntentError::NotNormal(member)),
             None => Ok(intent),
@@ -102,13 +100,14 @@ impl Intent {
     /// The JSON object; absent members are left out.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        self.json.clone()
+        // Cannot fail: its members are texts, and a list of objects of texts.
+        serde_json::to_value(self).unwrap_or_default()
     }
 
     /// The canonical JSON (RFC 8785).
     #[must_use]
-    pub fn canonical(&self) -> Vec<u8> {
-        self.canonical.clone()
+    pub fn canonical(&self) -> &[u8] {
+        &self.canonical
     }
 
     /// SHA-256 over `countersign/intent/v1`, a line feed, and the canonical JSON.
@@ -197,38 +196,6 @@ impl Intent {
     pub const fn recurrence(&self) -> Option<Recurrence> {
         self.recurrence
     }
-
-    fn members(&self) -> Map<String, Value> {
-        let mut members = vec![
-            (Member::Type, Some(self.kind.clone().into())),
-            (Member::Amount, Some(self.money.amount().into())),
-            (Member::Currency, Some(self.currency().code().into())),
-        ];
-        match &self.destination {
-            Destination::One { payee, payee_name } => {
-                members.push((Member::Payee, Some(payee.to_string().into())));
-                members.push((Member::PayeeName, payee_name.clone().map(Value::from)));
-            }
-            Destination::Batch(payments) => members.push((Member::Payees, Some(batch::to_json(payments)))),
-        }
-        members.push((
-            Member::Debtor,
-            self.debtor.as_ref().map(|party| party.to_string().into()),
-        ));
-        members.push((Member::Reference, self.reference.clone().map(Value::from)));
-        members.push((
-            Member::ExecutionDate,
-            self.execution_date.map(|date| date.to_string().into()),
-        ));
-        members.push((
-            Member::Recurrence,
-            self.recurrence.map(|series| series.to_string().into()),
-        ));
-        members
-            .into_iter()
-            .filter_map(|(member, value)| Some((member.name().to_owned(), value?)))
-            .collect()
-    }
 }
 
 impl Destination {
@@ -276,7 +243,7 @@ pub(crate) fn party(member: Member, text: &str) -> Result<Party, IntentError> {
 
 pub(crate) fn optional_text(member: Member, value: Option<String>) -> Result<Option<String>, IntentError> {
     let normal =
-        |value: String| text::normalise(&value, MAX_TEXT).map_err(|error| IntentError::Text(member, error));
+        |value: String| text::normalise(value, MAX_TEXT).map_err(|error| IntentError::Text(member, error));
     value.map(normal).transpose()
 }
 
@@ -290,7 +257,7 @@ fn parsed<T>(
 
 impl From<Intent> for Value {
     fn from(intent: Intent) -> Self {
-        intent.json
+        intent.to_json()
     }
 }
 

@@ -28,6 +28,7 @@ mod iban;
 mod intent;
 pub mod json;
 mod mapping;
+mod members;
 mod money;
 mod party;
 mod pointer;

@@ -142,32 +142,30 @@ impl Mapping {
     }
 
     /// The pointers to members of the intent, but those inside a batch's items.
-    pub(crate) fn mapped(&self) -> Vec<(&'static str, &Pointer)> {
-        let mut mapped = vec![("amount", &self.amount)];
-        if let Source::Body(pointer) = &self.currency {
-            mapped.push(("currency", pointer));
-        }
-        let optional = [
-            ("payee", &self.payee),
-            ("payee_name", &self.payee_name),
-            ("debtor", &self.debtor),
-            ("reference", &self.reference),
-            ("execution_date", &self.execution_date),
-            ("recurrence", &self.recurrence),
+    pub(crate) fn mapped(&self) -> impl Iterator<Item = (&'static str, &Pointer)> {
+        let currency = match &self.currency {
+            Source::Body(pointer) => Some(pointer),
+            Source::Constant(_) => None,
+        };
+        let mapped = [
+            ("amount", Some(&self.amount)),
+            ("currency", currency),
+            ("payee", self.payee.as_ref()),
+            ("payee_name", self.payee_name.as_ref()),
+            ("debtor", self.debtor.as_ref()),
+            ("reference", self.reference.as_ref()),
+            ("execution_date", self.execution_date.as_ref()),
+            ("recurrence", self.recurrence.as_ref()),
+            ("batch.list", self.batch.as_ref().map(|batch| &batch.list)),
         ];
-        mapped.extend(
-            optional
-                .into_iter()
-                .filter_map(|(name, pointer)| Some((name, pointer.as_ref()?))),
-        );
-        mapped.extend(self.batch.as_ref().map(|batch| ("batch.list", &batch.list)));
-        mapped
+        let present = |(name, pointer): (_, Option<_>)| Some((name, pointer?));
+        mapped.into_iter().filter_map(present)
     }
 
     /// Two pointers to one place would make one text mean two things, and an `also` above a mapped member would open
     /// what must stay closed.
     fn overlaps(&self) -> Vec<MappingError> {
-        let mut all = self.mapped();
+        let mut all: Vec<_> = self.mapped().collect();
         all.extend(self.also.iter().map(|pointer| ("also", pointer)));
         let mut faults = overlaps(&all);
         if let Some(batch) = &self.batch {

@@ -42,10 +42,8 @@ impl Money {
         if whole.len().saturating_add(fraction.len()) > Self::MAX_DIGITS as usize {
             return Err(MoneyError::TooLarge);
         }
-        let minor = [whole, fraction]
-            .concat()
-            .parse()
-            .map_err(|_| MoneyError::TooLarge)?;
+        let digits = whole.bytes().chain(fraction.bytes());
+        let minor = digits.fold(0, |minor, digit| minor * 10 + u64::from(digit - b'0'));
         Ok(Self { minor, currency })
     }
 
@@ -93,9 +91,9 @@ impl Money {
         if digits == 0 {
             return self.minor.to_string();
         }
-        let padded = format!("{:0width$}", self.minor, width = digits + 1);
-        let (whole, fraction) = padded.split_at(padded.len() - digits);
-        format!("{whole}.{fraction}")
+        let mut text = format!("{:0width$}", self.minor, width = digits + 1);
+        text.insert(text.len() - digits, '.');
+        text
     }
 }
 

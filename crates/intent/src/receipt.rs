@@ -2,7 +2,7 @@
 
 use crate::canonical::{self, CanonicalError};
 use crate::digest::{hash, to_text};
-use serde_json::Value;
+use serde::Serialize;
 use std::fmt;
 
 /// The form of receipts that is written and read here: their member `version`.
@@ -51,9 +51,26 @@ impl Part {
     ///
     /// # Errors
     /// [`CanonicalError`] for a number that canonical JSON would round.
-    pub fn digest(self, value: &Value) -> Result<String, CanonicalError> {
-        let purpose = format!("countersign/receipt/v1/{}\n", self.name());
-        Ok(to_text(&hash(&purpose, &canonical::to_vec(value)?)))
+    pub fn digest<T: Serialize + ?Sized>(self, value: &T) -> Result<String, CanonicalError> {
+        Ok(to_text(&self.sha256(value)?))
+    }
+
+    /// The 32 bytes of [`Part::digest`].
+    ///
+    /// # Errors
+    /// As [`Part::digest`].
+    pub fn sha256<T: Serialize + ?Sized>(self, value: &T) -> Result<[u8; 32], CanonicalError> {
+        Ok(hash(self.purpose(), &canonical::to_vec(value)?))
+    }
+
+    const fn purpose(self) -> &'static str {
+        match self {
+            Self::Answer => "countersign/receipt/v1/answer\n",
+            Self::Decision => "countersign/receipt/v1/decision\n",
+            Self::Intent => "countersign/receipt/v1/intent\n",
+            Self::PaymentSignature => "countersign/receipt/v1/payment_signature\n",
+            Self::Request => "countersign/receipt/v1/request\n",
+        }
     }
 }
 
@@ -66,7 +83,7 @@ impl fmt::Display for Part {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[test]
     fn every_part_has_a_digest_of_its_own() {
@@ -75,6 +92,12 @@ mod tests {
             assert!(!digests[index + 1..].contains(digest));
         }
         assert!(Part::ALL.map(Part::name).is_sorted());
+        for part in Part::ALL {
+            assert_eq!(
+                part.purpose(),
+                format!("countersign/receipt/v1/{}\n", part.name())
+            );
+        }
     }
 
     #[test]

@@ -9,18 +9,14 @@ const MAX_BYTES: usize = 4096;
 ///
 /// Two texts that look alike on a screen must not differ in their digest by what cannot be seen, and a text must not
 /// be able to turn the direction of what stands around it.
-pub(crate) fn normalise(text: &str, max_chars: usize) -> Result<String, TextError> {
+pub(crate) fn normalise(text: String, max_chars: usize) -> Result<String, TextError> {
     if text.is_empty() {
         return Err(TextError::Empty);
     }
     if text.len() > MAX_BYTES {
         return Err(TextError::TooLong);
     }
-    let normal: String = if is_nfc(text) {
-        text.to_owned()
-    } else {
-        text.nfc().collect()
-    };
+    let normal: String = if is_nfc(&text) { text } else { text.nfc().collect() };
     normal.chars().try_for_each(check)?;
     if normal.starts_with(char::is_whitespace) || normal.ends_with(char::is_whitespace) {
         return Err(TextError::EdgeSpace);
@@ -108,6 +104,10 @@ impl TextError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn normalise(text: &str, max_chars: usize) -> Result<String, TextError> {
+        super::normalise(text.to_owned(), max_chars)
+    }
 
     #[test]
     fn composed_and_decomposed_spellings_become_one() {

@@ -2,5 +2,6 @@
 #![cfg(test)]
 
 mod bodies;
+mod canonical;
 mod properties;
 mod vectors;

@@ -65,7 +65,7 @@ proptest! {
         let again = Intent::from_json(&intent.to_json()).unwrap();
         prop_assert_eq!(again.digest(), intent.digest());
         prop_assert_eq!(&again, &intent);
-        prop_assert_eq!(&Intent::parse(&intent.canonical()).unwrap(), &intent);
+        prop_assert_eq!(&Intent::parse(intent.canonical()).unwrap(), &intent);
         let token = serde_json::to_string_pretty(&intent).unwrap();
         prop_assert_eq!(serde_json::from_str::<Intent>(&token).unwrap().digest(), intent.digest());
     }
