@@ -3,31 +3,44 @@
 //! A field is an identifier of ours, a digest, a code, a count or a time; none can hold a name, an account, an amount, an
 //! address or a credential, so the log holds no personal data in the clear (design 9).
 
-use std::collections::BTreeMap;
+use std::fmt;
 
-use countersign_intent::receipt::Part;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde::ser::{Error as _, Serializer};
 
 use super::fault::Code;
 use super::id::{AdminName, ClientId, CustomerId, RouteName, SessionId, TransactionId};
 
-/// A digest in base64url.
-#[derive(Clone, Debug, Serialize)]
-#[serde(transparent)]
-pub struct Digest(String);
+/// A digest; as text base64url without padding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digest([u8; 32]);
+
+/// Characters of 32 bytes in base64url without padding.
+const DIGEST_CHARACTERS: usize = 43;
 
 impl Digest {
     /// From the bytes of a hash.
     #[must_use]
-    pub fn new(hash: &[u8; 32]) -> Self {
-        Self(countersign_jose::base64url(hash))
+    pub const fn new(hash: &[u8; 32]) -> Self {
+        Self(*hash)
     }
+}
 
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
+impl fmt::Display for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&countersign_jose::base64url(self.0))
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut text = [0; DIGEST_CHARACTERS];
+        let written = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text);
+        let written = written.ok().and_then(|length| text.get(..length));
+        let text = written.and_then(|text| std::str::from_utf8(text).ok());
+        serializer.serialize_str(text.ok_or_else(|| S::Error::custom("a digest has one length"))?)
     }
 }
 
@@ -59,18 +72,19 @@ pub struct PassageCount {
     pub count: u64,
 }
 
-/// What an entry vouches for of a payment's receipt: a digest of each part of it.
+/// What an entry vouches for of a payment's receipt: a digest of each part of it (see [`countersign_intent::receipt::Part`]).
 #[derive(Clone, Debug, Serialize)]
-#[serde(transparent)]
-pub struct ReceiptDigests(BTreeMap<&'static str, String>);
-
-impl ReceiptDigests {
-    /// The digests of the parts among `members`; `None` when one is missing or has no canonical form.
-    #[must_use]
-    pub fn of(members: &Map<String, Value>) -> Option<Self> {
-        let digest = |part: Part| Some((part.name(), part.digest(members.get(part.name())?).ok()?));
-        Part::ALL.into_iter().map(digest).collect::<Option<_>>().map(Self)
-    }
+pub struct ReceiptDigests {
+    /// Of what the backend answered.
+    pub answer: Digest,
+    /// Of which policies decided.
+    pub decision: Digest,
+    /// Of what the customer agreed to.
+    pub intent: Digest,
+    /// Of the client's own signature.
+    pub payment_signature: Digest,
+    /// Of the request.
+    pub request: Digest,
 }
 
 /// What happened. The name of the variant in kebab case is the member `kind`.
@@ -282,6 +296,17 @@ pub enum Event {
 }
 
 impl Event {
+    /// The transaction it is about, where it is about one.
+    #[must_use]
+    pub const fn transaction(&self) -> Option<&TransactionId> {
+        match self {
+            Self::Permitted { transaction, .. }
+            | Self::Answered { transaction, .. }
+            | Self::Settled { transaction, .. } => Some(transaction),
+            _ => None,
+        }
+    }
+
     /// An identified caller's refusal.
     #[must_use]
     pub fn refused(

@@ -2,6 +2,7 @@
 //! once, the request itself.
 
 use http::HeaderMap;
+use serde::Serialize;
 
 use super::attest::Attestation;
 use super::exchange::Exchange;
@@ -11,13 +12,13 @@ use crate::keys::KeySet;
 use crate::transaction::settlement::{Order, Repeat};
 
 /// The order for a request; `None` where nothing durable is reserved.
-pub(super) fn of(
+pub(super) fn of<C: Serialize>(
     exchange: &Exchange,
     facts: &Attestation,
-    claims: serde_json::Value,
+    claims: C,
     headers: &HeaderMap,
     settle: &Settle,
-) -> Option<Order> {
+) -> Option<Order<C>> {
     let (caller, key, route) = (
         facts.caller.as_ref()?,
         facts.idempotency_key.as_ref()?,
@@ -49,7 +50,7 @@ fn repeat(exchange: &Exchange, facts: &Attestation, headers: &HeaderMap) -> Repe
 
 /// Seals an order for the record. Without a data key nothing can be kept, and the outcome is found out by people.
 pub(super) fn seal(
-    order: &Order,
+    order: &Order<impl Serialize>,
     transaction: &TransactionId,
     keys: &KeySet,
     entropy: &dyn Entropy,

@@ -1,7 +1,10 @@
 //! What the gate contributes to a receipt: the terms before a payment is sent, the outcome after, and where it is found.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use countersign_intent::Intent;
 use http::header::LINK;
 use http::{HeaderMap, HeaderValue};
 
@@ -11,63 +14,63 @@ use super::exchange::Exchange;
 use super::journey::Services;
 use super::permit::Permission;
 use crate::audit::Receipts;
-use crate::audit::receipt::{self, Decision, PaymentSignature, ReceiptError, RequestFacts, Terms};
+use crate::audit::receipt::{
+    self, Decision, PaymentSignature, ReceiptError, RequestFacts, TermDigests, Terms,
+};
 use crate::base::event::ReceiptDigests;
 use crate::base::{Event, Timestamp, TransactionId};
 use crate::store::{Batch, StoreError};
 use crate::transaction::idempotency;
 
 /// What the receipt will say; `None` where no money moves.
-pub(super) fn terms(
-    exchange: &Exchange,
-    facts: &Attestation,
-    held: &Permission,
+pub(super) fn terms<'a>(
+    exchange: &'a Exchange,
+    facts: &'a Attestation,
+    held: &'a Permission,
     transaction: &TransactionId,
-) -> Option<Box<Terms>> {
+) -> Option<Terms<'a, &'a Intent>> {
     let payment = held.transaction.as_ref()?;
     let key = facts.idempotency_key.as_ref()?;
-    Some(Box::new(Terms {
+    let exemption = held.permit.exemption.as_ref();
+    Some(Terms {
         id: transaction.clone(),
-        intent: payment.intent.to_json(),
+        intent: &payment.intent,
         intent_digest: payment.intent.digest().to_string(),
         request: RequestFacts {
-            method: exchange.method().to_owned(),
+            method: exchange.method().into(),
             target: exchange.target_uri(),
             content_digest: countersign_jose::base64url(facts.content_digest()),
-            idempotency_key: key.as_str().to_owned(),
+            idempotency_key: key.as_str().into(),
         },
         payment_signature: facts.payment.as_ref().map(payment_signature),
         decision: Decision {
-            policy_version: held.permit.version.to_string(),
+            policy_version: (&*held.permit.version).into(),
             approval: None,
-            exemption: held
-                .permit
-                .exemption
-                .as_ref()
-                .map(|grant| grant.kind.as_str().to_owned()),
+            exemption: exemption.map(|grant| grant.kind.as_str().into()),
             mandate: None,
         },
-    }))
+    })
 }
 
-fn payment_signature(evidence: &PaymentEvidence) -> PaymentSignature {
+fn payment_signature(evidence: &PaymentEvidence) -> PaymentSignature<'_> {
     PaymentSignature {
-        base: evidence.base.clone(),
+        base: evidence.base.as_str().into(),
         signature: STANDARD.encode(&evidence.signature),
-        jwk: evidence.key.clone(),
+        jwk: Cow::Borrowed(&evidence.key),
     }
 }
 
-/// Adds what became of a payment to the write that records it, and to the event of that write. What is not known yet is
-/// added when it is settled; of what was never sent there is no receipt.
+/// Adds to the event of an outcome what it says about the receipt. What is not known yet is added when it is settled; of what
+/// was never sent there is no receipt.
 pub(super) fn conclude(
     batch: &mut Batch,
-    terms: &Terms,
+    terms: &TermDigests,
     outcome: &idempotency::Outcome,
     event: &mut Event,
     now: Timestamp,
 ) {
     let Event::Answered {
+        transaction,
         status,
         content,
         receipt,
@@ -78,10 +81,9 @@ pub(super) fn conclude(
     };
     match outcome {
         idempotency::Outcome::Answered(_) | idempotency::Outcome::NotExecuted => {
-            let outcome = receipt::Outcome::new(*status, content.as_ref(), now);
-            *receipt = Receipts::conclude(batch, terms, &outcome);
+            *receipt = terms.with(&receipt::Outcome::new(*status, content.as_ref(), now));
         }
-        idempotency::Outcome::Unsent => Receipts::withdraw(batch, &terms.id),
+        idempotency::Outcome::Unsent => Receipts::withdraw(batch, transaction),
         idempotency::Outcome::Reserved | idempotency::Outcome::Unknown => {}
     }
 }
@@ -89,16 +91,11 @@ pub(super) fn conclude(
 /// The same for a payment whose outcome became known later. A receipt that cannot be read must not keep a payment from
 /// being settled; it is then missing, and the log says why.
 pub(super) async fn conclude_later(
-    batch: &mut Batch,
     transaction: &TransactionId,
     outcome: &receipt::Outcome,
     services: &Services,
 ) -> Result<Option<ReceiptDigests>, StoreError> {
-    let concluded = services
-        .receipts
-        .conclude_later(batch, transaction, outcome)
-        .await;
-    match concluded {
+    match services.receipts.digests_of(transaction, outcome).await {
         Ok(digests) => Ok(digests),
         Err(ReceiptError::Store(error)) => Err(error),
         Err(error) => {

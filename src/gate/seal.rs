@@ -23,7 +23,7 @@ use crate::base::fault::Cure;
 use crate::base::{Code, Fault, TransactionId};
 use crate::config::Access;
 use crate::store::StoreError;
-use crate::transaction::settlement::{self, Order};
+use crate::transaction::settlement;
 use crate::transaction::{exemption, idempotency};
 use crate::upstream::Sendable;
 
@@ -48,7 +48,8 @@ pub(super) struct Pending {
 /// What goes out, and what is kept to find out its outcome should it be lost.
 struct Outbound {
     sealed: Sealed,
-    order: Option<Order>,
+    /// Sealed; absent where nothing durable is reserved.
+    order: Option<Vec<u8>>,
 }
 
 impl Sendable for Sealed {
@@ -158,7 +159,7 @@ async fn attempt(
     if !is_decided_by(held, &in_force.load()) {
         return Err(Obstacle::Outdated);
     }
-    let reservation = take(exchange, facts, held, &transaction, &order, services).await;
+    let reservation = take(exchange, facts, held, &transaction, order, services).await;
     Ok((sealed, Some(reservation.map_err(Obstacle::Store)?)))
 }
 
@@ -265,7 +266,8 @@ fn outbound(
         let claims = txn_token::claims(&subject, &services.pseudonyms);
         let client_labels = add_client_signatures(&mut headers, facts)?;
         if facts.idempotency_key.is_some() {
-            order = order::of(exchange, facts, claims.kept()?, &headers, &upstream.settle);
+            let kept = order::of(exchange, facts, &claims, &headers, &upstream.settle);
+            order = kept.map(|kept| order::seal(&kept, transaction, &snapshot.keys, entropy));
         }
         let target = OutboundTarget {
             method: exchange.method(),

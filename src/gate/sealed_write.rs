@@ -8,16 +8,14 @@ use super::exchange::Exchange;
 use super::identify::Caller;
 use super::journey::Services;
 use super::nonce;
-use super::order;
 use super::permit::{Permission, Transaction};
 use super::recall::fingerprint;
 use super::receipt;
-use crate::audit::receipt::Terms;
+use crate::audit::receipt::TermDigests;
 use crate::base::event::Digest;
 use crate::base::{Code, Event, Fault, TransactionId};
 use crate::identity::session;
 use crate::store::{Batch, StoreError};
-use crate::transaction::settlement::Order;
 use crate::transaction::underway::Held;
 use crate::transaction::{exemption, idempotency};
 
@@ -25,8 +23,8 @@ use crate::transaction::{exemption, idempotency};
 pub(super) struct Reservation {
     pub(super) scope: idempotency::Scope,
     pub(super) transaction: TransactionId,
-    /// What its receipt will say, where it moves money.
-    pub(super) terms: Option<Box<Terms>>,
+    /// By what its receipt is vouched for, where it moves money.
+    pub(super) terms: Option<TermDigests>,
     /// Says that this process carries it, until it is concluded.
     pub(super) held: Held,
 }
@@ -38,7 +36,7 @@ pub(super) async fn take(
     facts: &Attestation,
     held: &Permission,
     transaction: &TransactionId,
-    kept: &Order,
+    settlement_order: Vec<u8>,
     services: &Services,
 ) -> Result<Reservation, StoreError> {
     // An order is made for requests with a caller, a key and a route only.
@@ -64,7 +62,7 @@ pub(super) async fn take(
         transaction,
         likeness: payment.map(|payment| likeness(payment, caller, services)),
         upstream: &route.route.upstream,
-        settlement_order: order::seal(kept, transaction, &exchange.snapshot.keys, &*services.entropy),
+        settlement_order,
     };
     idempotency::reserve(&mut batch, reservation, exchange.at);
     if let Some(used) = &facts.nonce {
@@ -75,13 +73,15 @@ pub(super) async fn take(
         let amount = payment.intent.amount_minor();
         exemption::consume(&mut batch, &token.subject, &payment.account, amount, consumption);
     }
-    let terms = receipt::terms(exchange, facts, held, transaction);
-    if let Some(terms) = &terms {
-        services
-            .receipts
-            .open(&mut batch, &token.subject, terms, exchange.at)
-            .await?;
-    }
+    let receipts = &services.receipts;
+    let terms = match receipt::terms(exchange, facts, held, transaction) {
+        Some(terms) => Some(
+            receipts
+                .open(&mut batch, &token.subject, &terms, exchange.at)
+                .await?,
+        ),
+        None => None,
+    };
     batch.record(
         exchange.at,
         &*services.entropy,

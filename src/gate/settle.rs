@@ -219,7 +219,7 @@ impl Settlement {
             executed,
             status,
             content,
-            receipt: conclude_later(&mut batch, &open.transaction, &answer, services).await?,
+            receipt: conclude_later(&open.transaction, &answer, services).await?,
         };
         let outcome = said.answer.map_or(Outcome::NotExecuted, |(.., kept)| {
             Outcome::Answered(keep(&kept, &open.transaction, &snapshot.keys, &*services.entropy))

@@ -1,5 +1,6 @@
 //! The Txn-Token (draft-ietf-oauth-transaction-tokens): what a backend may believe about the request, for one minute.
 
+use countersign_intent::Intent;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -22,7 +23,7 @@ struct TransactionContext<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     intent_digest: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    intent: Option<Value>,
+    intent: Option<&'a Intent>,
     #[serde(skip_serializing_if = "Option::is_none")]
     exemption: Option<&'a str>,
     policy_version: &'a str,
@@ -65,13 +66,6 @@ pub(super) struct Subject<'a> {
     pub(super) permission: &'a Permission,
     pub(super) transaction: &'a TransactionId,
     pub(super) trust_domain: &'a str,
-}
-
-impl Claims<'_> {
-    /// The claims as they are kept, for another token of the same payment.
-    pub(super) fn kept(&self) -> Result<Value, Fault> {
-        serde_json::to_value(self).map_err(|error| Fault::new(Code::StoreUnavailable).cause(error))
-    }
 }
 
 /// Signs a token over `claims`.
@@ -124,10 +118,7 @@ pub(super) fn claims<'a>(subject: &Subject<'a>, pseudonyms: &Pseudonyms) -> Clai
                 .transaction
                 .as_ref()
                 .map(|payment| payment.intent.digest().to_string()),
-            intent: permission
-                .transaction
-                .as_ref()
-                .map(|payment| payment.intent.to_json()),
+            intent: permission.transaction.as_ref().map(|payment| &payment.intent),
             exemption: permission
                 .permit
                 .exemption

@@ -31,16 +31,34 @@ impl SealKey {
     /// Seals `plaintext` for `context` (such as table, column and row). `nonce` must be fresh randomness.
     #[must_use]
     pub fn seal(&self, context: &[u8], plaintext: &[u8], nonce: [u8; NONCE_LEN]) -> Vec<u8> {
-        let mut text = Zeroizing::new(plaintext.to_vec());
-        let Ok(tag) = self.0.seal_in_place_separate_tag(
-            Nonce::assume_unique_for_key(nonce),
-            Aad::from(context),
-            &mut text,
-        ) else {
+        self.seal_behind(&[], context, plaintext, nonce)
+    }
+
+    /// As [`SealKey::seal`], behind a `prefix` that is not sealed.
+    pub(super) fn seal_behind(
+        &self,
+        prefix: &[u8],
+        context: &[u8],
+        plaintext: &[u8],
+        nonce: [u8; NONCE_LEN],
+    ) -> Vec<u8> {
+        let text = prefix.len() + NONCE_LEN;
+        // All of its room at once: a text that moved would leave a copy behind that is not sealed.
+        let mut sealed = Vec::with_capacity(text + plaintext.len() + AES_256_GCM.tag_len());
+        sealed.extend_from_slice(prefix);
+        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(plaintext);
+        let place = sealed.get_mut(text..).unwrap_or_default();
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        let Ok(tag) = self
+            .0
+            .seal_in_place_separate_tag(nonce, Aad::from(context), place)
+        else {
             // Only a plaintext beyond 64 GiB fails; an empty result never opens.
             return Vec::new();
         };
-        [&nonce[..], text.as_slice(), tag.as_ref()].concat()
+        sealed.extend_from_slice(tag.as_ref());
+        sealed
     }
 
     /// Opens what [`SealKey::seal`] made for the same context.

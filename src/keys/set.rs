@@ -78,10 +78,9 @@ impl KeySet {
         let kid = self.active_data.as_ref().ok_or(SealError)?;
         let key = self.data.get(kid).ok_or(SealError)?;
         let length = u8::try_from(kid.len()).map_err(|_| SealError)?;
-        let mut sealed = vec![length];
-        sealed.extend_from_slice(kid.as_bytes());
-        sealed.extend(key.seal(context.as_bytes(), plaintext, entropy.bytes()));
-        Ok(sealed)
+        let mut prefix = vec![length];
+        prefix.extend_from_slice(kid.as_bytes());
+        Ok(key.seal_behind(&prefix, context.as_bytes(), plaintext, entropy.bytes()))
     }
 
     /// Opens what [`KeySet::seal`] made, also under a data key that was rotated since.

@@ -1,7 +1,7 @@
 //! A batch: statements with guards and the events of what they do, written whole or not at all.
 
-use super::chain::{Recorded, recorded};
-use super::entry::SALT_BYTES;
+use super::chain::Recorded;
+use super::entry::{SALT_BYTES, canonical_text};
 use super::row::Value;
 use crate::base::{Entropy, Event, Timestamp};
 
@@ -62,9 +62,13 @@ impl Batch {
     /// Adds the record of what the batch does: the next entry of the log (design 9), with a salt of its own.
     pub fn record(&mut self, at: Timestamp, entropy: &dyn Entropy, event: &Event) -> &mut Self {
         let salt = entropy.bytes::<SALT_BYTES>().to_vec();
-        let event = serde_json::to_value(event).ok();
-        self.steps
-            .push(Step::Record(event.and_then(|event| recorded(at, &event, salt))));
+        let recorded = canonical_text(event).map(|body| Recorded {
+            at,
+            body,
+            salt,
+            transaction: event.transaction().cloned(),
+        });
+        self.steps.push(Step::Record(recorded));
         self
     }
 

@@ -2,11 +2,11 @@
 
 use countersign_tlog::hash::Hash;
 use rusqlite::{Connection, OptionalExtension as _, params};
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
-use super::entry::{Entry, canonical_text};
+use super::entry::{Entry, Parts, canonical_text};
 use super::error::StoreError;
-use crate::base::Timestamp;
+use crate::base::{Timestamp, TransactionId};
 
 /// An event on its way into the chain.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub(super) struct Recorded {
     /// Canonical JSON.
     pub(super) body: String,
     pub(super) salt: Vec<u8>,
-    pub(super) transaction: Option<String>,
+    pub(super) transaction: Option<TransactionId>,
 }
 
 /// The last entry of the chain.
@@ -53,7 +53,7 @@ impl Chain {
             event.body,
             event.salt,
             next.hash.0,
-            event.transaction
+            event.transaction.as_ref().map(TransactionId::as_str)
         ])?;
         *self = next;
         Ok(())
@@ -68,14 +68,14 @@ impl Chain {
 
     fn next(&self, event: &Recorded) -> Result<Self, StoreError> {
         let sequence = self.sequence.saturating_add(1);
-        let entry = Entry {
+        let parts = Parts {
             sequence,
             at: event.at,
-            event: event.body.clone(),
-            salt: event.salt.clone(),
-            previous: self.hash,
+            event: &event.body,
+            salt: &event.salt,
+            previous: &self.hash,
         };
-        let bytes = entry
+        let bytes = parts
             .to_bytes()
             .map_err(|error| StoreError::Failed(error.to_string()))?;
         Ok(Self {
@@ -98,22 +98,24 @@ pub(super) fn adopt(connection: &Connection) -> Result<(), StoreError> {
     let mut chain = Chain::empty();
     while let Some(row) = rows.next()? {
         let (sequence, body): (i64, String) = (row.get(0)?, row.get(2)?);
-        let body: Json = serde_json::from_str(&body).map_err(|_| StoreError::Corrupt("event"))?;
         let event = recorded(Timestamp::from_micros(row.get(1)?), &body, row.get(3)?)
             .filter(|_| sequence == chain.sequence + 1)
             .ok_or(StoreError::Corrupt("event"))?;
         chain = chain.next(&event)?;
-        write.execute(params![sequence, event.body, chain.hash.0, event.transaction])?;
+        let transaction = event.transaction.as_ref().map(TransactionId::as_str);
+        write.execute(params![sequence, event.body, chain.hash.0, transaction])?;
     }
     Ok(())
 }
 
-/// An event from its JSON; `None` when it is no object.
-pub(super) fn recorded(at: Timestamp, event: &Json, salt: Vec<u8>) -> Option<Recorded> {
+/// An event of an older store from its JSON; `None` when it is no object.
+fn recorded(at: Timestamp, event: &str, salt: Vec<u8>) -> Option<Recorded> {
+    let event: Map<String, Json> = serde_json::from_str(event).ok()?;
+    let transaction = event.get("transaction").and_then(Json::as_str);
     Some(Recorded {
         at,
-        body: canonical_text(event)?,
+        body: canonical_text(&event)?,
         salt,
-        transaction: event.get("transaction").and_then(Json::as_str).map(str::to_owned),
+        transaction: transaction.map(TransactionId::new),
     })
 }

@@ -4,16 +4,23 @@
 //! `salt` and `sequence`. `previous` is the leaf hash (RFC 6962, section 2.1) of the entry before it, base64url; the first
 //! entry names the hash of the empty tree. The salt keeps anyone from guessing an entry from its hash (TLOG-13).
 
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_intent::canonical;
-use countersign_jose::{base64url, from_base64url};
+use countersign_jose::from_base64url;
 use countersign_tlog::bundle::MAX_ENTRY_BYTES;
 use countersign_tlog::hash::{Hash, empty_root, leaf_hash};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::base::Timestamp;
 
 /// Bytes of a salt.
 pub(super) const SALT_BYTES: usize = 32;
+/// Room for what stands beside the event: names, two numbers, a salt and a hash.
+const BESIDE_THE_EVENT: usize = 192;
 
 /// One entry of the log, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +35,15 @@ pub struct Entry {
     pub salt: Vec<u8>,
     /// The leaf hash of the entry before.
     pub previous: Hash,
+}
+
+/// What an entry is made of.
+pub(super) struct Parts<'a> {
+    pub(super) sequence: i64,
+    pub(super) at: Timestamp,
+    pub(super) event: &'a str,
+    pub(super) salt: &'a [u8],
+    pub(super) previous: &'a Hash,
 }
 
 /// Why something is no entry.
@@ -59,23 +75,14 @@ impl Entry {
     /// # Errors
     /// [`EntryError::TooLarge`]; [`EntryError::Form`] for a number that canonical JSON would round.
     pub fn to_bytes(&self) -> Result<Vec<u8>, EntryError> {
-        let safe = |number: i64| number.unsigned_abs() <= canonical::MAX_SAFE_INTEGER;
-        if !safe(self.at.micros()) || !safe(self.sequence) {
-            return Err(EntryError::Form);
-        }
-        let bytes = format!(
-            r#"{{"at":{},"event":{},"previous":"{}","salt":"{}","sequence":{}}}"#,
-            self.at.micros(),
-            self.event,
-            base64url(self.previous.0),
-            base64url(&self.salt),
-            self.sequence
-        )
-        .into_bytes();
-        if bytes.len() > MAX_ENTRY_BYTES {
-            return Err(EntryError::TooLarge(bytes.len()));
-        }
-        Ok(bytes)
+        let parts = Parts {
+            sequence: self.sequence,
+            at: self.at,
+            event: &self.event,
+            salt: &self.salt,
+            previous: &self.previous,
+        };
+        parts.to_bytes()
     }
 
     /// Takes an entry apart. Only the one canonical spelling is accepted.
@@ -102,21 +109,46 @@ impl Entry {
     }
 }
 
+impl Parts<'_> {
+    /// The bytes of the entry, as [`Entry::to_bytes`] has them.
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>, EntryError> {
+        let safe = |number: i64| number.unsigned_abs() <= canonical::MAX_SAFE_INTEGER;
+        if !safe(self.at.micros()) || !safe(self.sequence) {
+            return Err(EntryError::Form);
+        }
+        let mut text = String::with_capacity(self.event.len() + BESIDE_THE_EVENT);
+        // Writing to memory cannot fail.
+        let _ = write!(
+            text,
+            r#"{{"at":{},"event":{},"previous":""#,
+            self.at.micros(),
+            self.event
+        );
+        URL_SAFE_NO_PAD.encode_string(self.previous.0, &mut text);
+        text.push_str(r#"","salt":""#);
+        URL_SAFE_NO_PAD.encode_string(self.salt, &mut text);
+        let _ = write!(text, r#"","sequence":{}}}"#, self.sequence);
+        if text.len() > MAX_ENTRY_BYTES {
+            return Err(EntryError::TooLarge(text.len()));
+        }
+        Ok(text.into_bytes())
+    }
+}
+
 fn read(bytes: &[u8]) -> Option<Entry> {
     let value: Value = serde_json::from_slice(bytes).ok()?;
     let text = |name: &str| value.get(name)?.as_str();
     Some(Entry {
         sequence: value.get("sequence")?.as_i64()?,
         at: Timestamp::from_micros(value.get("at")?.as_i64()?),
-        event: canonical_text(value.get("event")?)?,
+        event: canonical_text(value.get("event")?.as_object()?)?,
         salt: from_base64url(text("salt")?)?,
         previous: Hash(from_base64url(text("previous")?)?.try_into().ok()?),
     })
 }
 
-/// Canonical JSON of an event; `None` when it is no object or cannot be written so.
-pub(super) fn canonical_text(event: &Value) -> Option<String> {
-    event.as_object()?;
+/// Canonical JSON of an event; `None` when it cannot be written so.
+pub(super) fn canonical_text(event: &impl Serialize) -> Option<String> {
     String::from_utf8(canonical::to_vec(event).ok()?).ok()
 }
 

@@ -19,7 +19,7 @@ const AT_ONCE: i64 = 1024;
 /// What is kept, sealed, until the outcome is known: enough to ask the backend, and where it declares that repeating is
 /// harmless, the request itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Order {
+pub struct Order<C = serde_json::Value> {
     /// Whose key it is.
     pub client: ClientId,
     /// Which route.
@@ -28,8 +28,8 @@ pub struct Order {
     pub key: String,
     /// Most bytes of an answer.
     pub answer_limit: usize,
-    /// The claims of the Txn-Token.
-    pub claims: serde_json::Value,
+    /// The claims of the Txn-Token: as they are made when it is written, their JSON when it is read.
+    pub claims: C,
     /// Present where the backend's own idempotency makes it harmless to send again.
     pub request: Option<Repeat>,
 }

@@ -1,9 +1,12 @@
-//! Where receipts are kept: terms from the Sealed write on, outcomes in the write that records them.
+//! Where receipts are kept: terms from the Sealed write on. What became of a payment stands in the log, in the entry that
+//! vouches for the receipt.
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::render::{self, Found};
-use super::terms::{Outcome, Terms};
+use super::terms::{Outcome, TermDigests, Terms};
 use crate::audit::{Log, LogError};
 use crate::base::event::ReceiptDigests;
 use crate::base::{CustomerId, Entropy, Fault, Timestamp, TransactionId};
@@ -67,17 +70,18 @@ impl Receipts {
         }
     }
 
-    /// Adds to the Sealed write what the receipt will say.
+    /// Adds to the Sealed write what the receipt will say. The event of its outcome has to carry the digests.
     ///
     /// # Errors
     /// [`ReceiptError::Vault`] when the customer has no data key; the payment must then not be sent.
-    pub async fn open(
+    pub async fn open<I: Serialize>(
         &self,
         batch: &mut Batch,
         customer: &CustomerId,
-        terms: &Terms,
+        terms: &Terms<'_, I>,
         now: Timestamp,
-    ) -> Result<(), ReceiptError> {
+    ) -> Result<TermDigests, ReceiptError> {
+        let digests = terms.digests().ok_or(ReceiptError::Damaged)?;
         let text = serde_json::to_vec(terms).map_err(|_| ReceiptError::Damaged)?;
         let key = self.vault.open(customer).await?;
         let sealed = key.seal(&field(&terms.id), &text, &*self.entropy);
@@ -90,25 +94,16 @@ impl Receipts {
                 sealed.into(),
             ],
         );
-        Ok(())
+        Ok(digests)
     }
 
-    /// Adds to the write of an outcome what the receipt says about it. The event of that write has to carry the digests.
-    #[must_use]
-    pub fn conclude(batch: &mut Batch, terms: &Terms, outcome: &Outcome) -> Option<ReceiptDigests> {
-        let digests = terms.digests(outcome)?;
-        write_outcome(batch, &terms.id, outcome);
-        Some(digests)
-    }
-
-    /// The same for an outcome that became known later, maybe to another process. `None` where there is no receipt: no
-    /// money was to move, or the customer was erased.
+    /// What the event of an outcome that became known later has to carry, maybe written by another process. `None` where
+    /// there is no receipt: no money was to move, or the customer was erased.
     ///
     /// # Errors
     /// [`ReceiptError`] when what is kept cannot be read.
-    pub async fn conclude_later(
+    pub async fn digests_of(
         &self,
-        batch: &mut Batch,
         transaction: &TransactionId,
         outcome: &Outcome,
     ) -> Result<Option<ReceiptDigests>, ReceiptError> {
@@ -116,7 +111,7 @@ impl Receipts {
             return Ok(None);
         };
         match self.terms(transaction, &kept).await {
-            Ok(terms) => Ok(Self::conclude(batch, &terms, outcome)),
+            Ok(terms) => Ok(terms.digests().and_then(|digests| digests.with(outcome))),
             Err(ReceiptError::Vault(VaultError::Erased)) => Ok(None),
             Err(error) => Err(error),
         }
@@ -138,31 +133,26 @@ impl Receipts {
         let Some(kept) = self.kept(id).await?.filter(|kept| kept.customer == *customer) else {
             return Ok(Found::Nothing);
         };
-        let Some(outcome) = &kept.outcome else {
-            return Ok(Found::NotYet);
-        };
-        let outcome: Outcome = serde_json::from_str(outcome).map_err(|_| ReceiptError::Damaged)?;
         match self.terms(id, &kept).await {
-            Ok(terms) => render::receipt(&self.log, &terms, &outcome).await,
+            Ok(terms) => render::receipt(&self.log, &terms).await,
             Err(ReceiptError::Vault(VaultError::Erased)) => Ok(Found::Nothing),
             Err(error) => Err(error),
         }
     }
 
     async fn kept(&self, transaction: &TransactionId) -> Result<Option<Kept>, StoreError> {
-        let sql = "SELECT customer_id, terms, answer FROM receipt WHERE txn = $1";
+        let sql = "SELECT customer_id, terms FROM receipt WHERE txn = $1";
         let row = self.db.query_one(sql, vec![transaction.as_str().into()]).await?;
         row.map(|row| {
             Ok(Kept {
                 customer: CustomerId::new(row.text(0)?),
                 terms: row.bytes(1)?.to_vec(),
-                outcome: row.optional_text(2)?.map(str::to_owned),
             })
         })
         .transpose()
     }
 
-    async fn terms(&self, transaction: &TransactionId, kept: &Kept) -> Result<Terms, ReceiptError> {
+    async fn terms(&self, transaction: &TransactionId, kept: &Kept) -> Result<Terms<'static>, ReceiptError> {
         let key = self.vault.open(&kept.customer).await?;
         let text = key.open(&field(transaction), &kept.terms)?;
         serde_json::from_slice(&text).map_err(|_| ReceiptError::Damaged)
@@ -173,17 +163,6 @@ impl Receipts {
 struct Kept {
     customer: CustomerId,
     terms: Vec<u8>,
-    outcome: Option<String>,
-}
-
-fn write_outcome(batch: &mut Batch, transaction: &TransactionId, outcome: &Outcome) {
-    // Cannot fail: status, digest and time are a number and texts.
-    let text = serde_json::to_string(outcome).unwrap_or_default();
-    // No guard: the write is about a payment, whose outcome goes on record whatever became of the receipt.
-    batch.run(
-        "UPDATE receipt SET answer = $1 WHERE txn = $2 AND answer IS NULL",
-        vec![text.into(), transaction.as_str().into()],
-    );
 }
 
 /// What the terms are sealed for.

@@ -42,9 +42,9 @@ impl Receipt {
 }
 
 /// Puts the proof under the latest checkpoint beside what the receipt says.
-pub(super) async fn receipt(log: &Log, terms: &Terms, outcome: &Outcome) -> Result<Found, ReceiptError> {
-    let Some(leaf) = leaf(log, &terms.id).await? else {
-        return Err(ReceiptError::Damaged);
+pub(super) async fn receipt(log: &Log, terms: &Terms<'_>) -> Result<Found, ReceiptError> {
+    let Some((leaf, outcome)) = vouched(log, &terms.id).await? else {
+        return Ok(Found::NotYet);
     };
     let Some(published) = log
         .checkpoint()
@@ -55,7 +55,7 @@ pub(super) async fn receipt(log: &Log, terms: &Terms, outcome: &Outcome) -> Resu
     let proof = log.inclusion(leaf.index, &published.checkpoint).await?;
     let proof: Vec<String> = proof.iter().map(ToString::to_string).collect();
     let (checkpoint, cosignatures) = signatures_apart(&published);
-    let mut members = terms.with(outcome).ok_or(ReceiptError::Damaged)?;
+    let mut members = terms.with(&outcome).ok_or(ReceiptError::Damaged)?;
     let added = [
         ("leaf", Value::from(STANDARD.encode(&leaf.bytes))),
         ("index", leaf.index.into()),
@@ -67,14 +67,27 @@ pub(super) async fn receipt(log: &Log, terms: &Terms, outcome: &Outcome) -> Resu
     Ok(Found::Receipt(Box::new(Receipt(members))))
 }
 
-/// The entry that vouches for the receipt: the one about the payment that carries its digests.
-async fn leaf(log: &Log, transaction: &TransactionId) -> Result<Option<Leaf>, LogError> {
+/// The entry that vouches for the receipt, the one about the payment that carries its digests, and the outcome it tells.
+async fn vouched(log: &Log, transaction: &TransactionId) -> Result<Option<(Leaf, Outcome)>, LogError> {
     let leaves = log.find_by_transaction(transaction).await?;
-    let vouches = |leaf: &Leaf| {
-        let event: Option<Value> = serde_json::from_str(&leaf.entry.event).ok();
-        event.is_some_and(|event| event.get("receipt").is_some_and(Value::is_object))
-    };
-    Ok(leaves.into_iter().rfind(vouches))
+    let mut latest_first = leaves.into_iter().rev();
+    Ok(latest_first.find_map(|leaf| {
+        let outcome = outcome(&leaf)?;
+        Some((leaf, outcome))
+    }))
+}
+
+/// What became of the payment by an entry that vouches for its receipt; `None` for any other entry.
+fn outcome(leaf: &Leaf) -> Option<Outcome> {
+    let event: Value = serde_json::from_str(&leaf.entry.event).ok()?;
+    event.get("receipt")?.as_object()?;
+    let status = event.get("status").and_then(Value::as_u64);
+    let content = event.get("content").and_then(Value::as_str);
+    Some(Outcome {
+        status: status.and_then(|status| u16::try_from(status).ok()),
+        content_digest: content.map(str::to_owned),
+        at: leaf.entry.at.to_string(),
+    })
 }
 
 /// The note with the log's own signatures, and the lines of its witnesses.

@@ -1,6 +1,8 @@
 //! What a receipt says, apart from its proof. The members and their names are those of the file (design 9).
 
-use countersign_intent::receipt::VERSION;
+use std::borrow::Cow;
+
+use countersign_intent::receipt::{Part, VERSION};
 use countersign_jose::jwk::Jwk;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -8,56 +10,56 @@ use serde_json::{Map, Value};
 use crate::base::event::{Digest, ReceiptDigests};
 use crate::base::{Timestamp, TransactionId};
 
-/// What stood fast before the payment was sent.
+/// What stood fast before the payment was sent. The intent is one when they are written, and its JSON when they are read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Terms {
+pub struct Terms<'a, I = Value> {
     /// The transaction, which is the receipt's name too.
     pub id: TransactionId,
     /// What the customer agreed to.
-    pub intent: Value,
+    pub intent: I,
     /// Its digest, base64url.
     pub intent_digest: String,
     /// The request.
-    pub request: RequestFacts,
+    pub request: RequestFacts<'a>,
     /// The client's own signature, where it sent one.
-    pub payment_signature: Option<PaymentSignature>,
+    pub payment_signature: Option<PaymentSignature<'a>>,
     /// What let it pass.
-    pub decision: Decision,
+    pub decision: Decision<'a>,
 }
 
 /// The request as the client sent it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RequestFacts {
+pub struct RequestFacts<'a> {
     /// The method.
-    pub method: String,
+    pub method: Cow<'a, str>,
     /// The absolute URL (RFC 9421, section 2.2.2).
     pub target: String,
     /// SHA-256 of the body, base64url.
     pub content_digest: String,
     /// The idempotency key, without its quotes.
-    pub idempotency_key: String,
+    pub idempotency_key: Cow<'a, str>,
 }
 
 /// A `countersign-payment` signature, in a form that needs no HTTP message to be verified.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct PaymentSignature {
+pub struct PaymentSignature<'a> {
     /// The signature base (RFC 9421, section 2.5).
-    pub base: String,
+    pub base: Cow<'a, str>,
     /// The signature, base64.
     pub signature: String,
     /// The key that made it.
-    pub jwk: Jwk,
+    pub jwk: Cow<'a, Jwk>,
 }
 
 /// Which policies decided, and what opened the way.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Decision {
+pub struct Decision<'a> {
     /// The version of the policies.
-    pub policy_version: String,
+    pub policy_version: Cow<'a, str>,
     /// The customer's approval and its evidence.
     pub approval: Option<Value>,
     /// The exemption from approval.
-    pub exemption: Option<String>,
+    pub exemption: Option<Cow<'a, str>>,
     /// The standing mandate the payment belongs to.
     pub mandate: Option<String>,
 }
@@ -79,13 +81,22 @@ impl Outcome {
     pub fn new(status: Option<u16>, content_digest: Option<&Digest>, now: Timestamp) -> Self {
         Self {
             status,
-            content_digest: content_digest.map(|digest| digest.as_str().to_owned()),
+            content_digest: content_digest.map(ToString::to_string),
             at: now.to_string(),
         }
     }
 }
 
-impl Terms {
+/// What the log entry of an outcome says about the terms: they are known before it is.
+#[derive(Clone, Copy, Debug)]
+pub struct TermDigests {
+    decision: Digest,
+    intent: Digest,
+    payment_signature: Digest,
+    request: Digest,
+}
+
+impl<I: Serialize> Terms<'_, I> {
     /// The receipt without its proof; `None` when it cannot be written as JSON, which these types always can.
     #[must_use]
     pub fn with(&self, outcome: &Outcome) -> Option<Map<String, Value>> {
@@ -99,9 +110,32 @@ impl Terms {
         Some(members)
     }
 
+    /// The digests of the terms' parts; `None` when one has no canonical form, which these types always have.
+    #[must_use]
+    pub fn digests(&self) -> Option<TermDigests> {
+        Some(TermDigests {
+            decision: digest(Part::Decision, &self.decision)?,
+            intent: digest(Part::Intent, &self.intent)?,
+            payment_signature: digest(Part::PaymentSignature, &self.payment_signature)?,
+            request: digest(Part::Request, &self.request)?,
+        })
+    }
+}
+
+impl TermDigests {
     /// What the log entry of `outcome` has to carry.
     #[must_use]
-    pub fn digests(&self, outcome: &Outcome) -> Option<ReceiptDigests> {
-        ReceiptDigests::of(&self.with(outcome)?)
+    pub fn with(&self, outcome: &Outcome) -> Option<ReceiptDigests> {
+        Some(ReceiptDigests {
+            answer: digest(Part::Answer, outcome)?,
+            decision: self.decision,
+            intent: self.intent,
+            payment_signature: self.payment_signature,
+            request: self.request,
+        })
     }
+}
+
+fn digest(part: Part, value: &impl Serialize) -> Option<Digest> {
+    part.sha256(value).ok().map(|hash| Digest::new(&hash))
 }

@@ -58,22 +58,22 @@ fn anna() -> CustomerId {
     CustomerId::new("anna")
 }
 
-fn terms(id: &str) -> Terms {
+fn terms(id: &str) -> Terms<'static> {
     Terms {
         id: TransactionId::new(id),
         intent: json!({ "amount": "12.50" }),
         intent_digest: "digest".to_owned(),
         request: RequestFacts {
-            method: "POST".to_owned(),
+            method: "POST".into(),
             target: "https://gate.example/payments".to_owned(),
             content_digest: "digest".to_owned(),
-            idempotency_key: "key".to_owned(),
+            idempotency_key: "key".into(),
         },
         payment_signature: None,
         decision: Decision {
-            policy_version: "1".to_owned(),
+            policy_version: "1".into(),
             approval: None,
-            exemption: Some("low-value".to_owned()),
+            exemption: Some("low-value".into()),
             mandate: None,
         },
     }
@@ -81,27 +81,24 @@ fn terms(id: &str) -> Terms {
 
 impl World {
     /// A payment of Anna's that was sent.
-    async fn send(&self, id: &str) -> Terms {
+    async fn send(&self, id: &str) -> (TransactionId, TermDigests) {
         let (terms, mut batch) = (terms(id), Batch::new());
-        self.receipts
-            .open(&mut batch, &anna(), &terms, NOW)
-            .await
-            .unwrap();
+        let opened = self.receipts.open(&mut batch, &anna(), &terms, NOW).await;
         self.db.commit(batch).await.unwrap();
-        terms
+        (terms.id, opened.unwrap())
     }
 
     /// What became of it.
-    async fn answer(&self, terms: &Terms) {
+    async fn answer(&self, (transaction, digests): &(TransactionId, TermDigests)) {
         let content = Digest::new(&[1; 32]);
         let mut batch = Batch::new();
         let outcome = Outcome::new(Some(201), Some(&content), NOW);
         let event = Event::Answered {
-            transaction: terms.id.clone(),
+            transaction: transaction.clone(),
             status: Some(201),
             refused: None,
             content: Some(content),
-            receipt: Receipts::conclude(&mut batch, terms, &outcome),
+            receipt: digests.with(&outcome),
         };
         batch.record(NOW, &*self.entropy, &event);
         self.db.commit(batch).await.unwrap();
@@ -137,9 +134,33 @@ async fn there_is_a_receipt_once_a_checkpoint_is_over_its_leaf() {
     let Found::Receipt(receipt) = world.find(&anna(), "t").await else {
         panic!("there is a receipt");
     };
-    assert_eq!(receipt.members()["answer"]["status"], 201);
+    let answer =
+        json!({ "status": 201, "content_digest": Digest::new(&[1; 32]).to_string(), "at": NOW.to_string() });
+    assert_eq!(receipt.members()["answer"], answer);
     assert_eq!(receipt.members()["decision"]["exemption"], "low-value");
     assert!(receipt.to_text().starts_with("{\n  \"version\""));
+}
+
+/// Every digest that the leaf carries is of the part as it stands in the file, also when the terms were read again.
+#[tokio::test]
+async fn the_leaf_vouches_for_every_part_of_the_file() {
+    let world = world().await;
+    world.create(&anna()).await;
+    let sent = world.send("t").await;
+    world.answer(&sent).await;
+    world.sequencer.run().await.unwrap();
+    let Found::Receipt(receipt) = world.find(&anna(), "t").await else {
+        panic!("there is a receipt");
+    };
+    let outcome = Outcome::new(Some(201), Some(&Digest::new(&[1; 32])), NOW);
+    let later = world.receipts.digests_of(&sent.0, &outcome).await.unwrap();
+    for carried in [sent.1.with(&outcome), later] {
+        let carried = serde_json::to_value(carried.unwrap()).unwrap();
+        for part in countersign_intent::receipt::Part::ALL {
+            let digest = part.digest(&receipt.members()[part.name()]).unwrap();
+            assert_eq!(carried[part.name()], digest, "{part}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -159,11 +180,9 @@ async fn to_anyone_else_and_after_erasure_there_is_nothing() {
     world.db.commit(batch).await.unwrap();
     assert!(matches!(world.find(&anna(), "t").await, Found::Nothing));
     // What is settled then is settled without a receipt.
-    let mut batch = Batch::new();
     let outcome = Outcome::new(None, None, NOW);
-    let concluded = world.receipts.conclude_later(&mut batch, &open.id, &outcome);
-    assert!(concluded.await.unwrap().is_none());
-    assert!(batch.is_empty());
+    let digests = world.receipts.digests_of(&open.0, &outcome).await;
+    assert!(digests.unwrap().is_none());
 }
 
 /// Nothing personal is in the store in the clear, and what is there cannot be put in another's place.
