@@ -39,4 +39,6 @@ pub use forget::Ended;
 pub use inspect::{Inspection, inspect};
 #[cfg(test)]
 pub(crate) use migrations::create_at;
+#[cfg(test)]
+pub(crate) use read::plans;
 pub use row::{Row, Value};

@@ -85,3 +85,16 @@ pub(super) fn select(
     }
     Ok(rows)
 }
+
+/// How often a statement over a store was planned anew although it was prepared, when it is asked `times` times.
+#[cfg(test)]
+pub(crate) fn plans(path: &std::path::Path, sql: &str, parameters: &[Value], times: usize) -> i32 {
+    let connection = Connection::open(path).unwrap();
+    let mut prepared = connection.prepare(sql).unwrap();
+    for _ in 0..times {
+        bind(&mut prepared, parameters).unwrap();
+        let mut rows = prepared.raw_query();
+        while rows.next().unwrap().is_some() {}
+    }
+    prepared.get_status(rusqlite::StatementStatus::RePrepare)
+}

@@ -220,6 +220,16 @@ async fn trust_and_counters_are_told_together_and_apart() {
     assert_eq!(told("cus_bert", trusted, [1; 32]).await, (None, 0, 0));
 }
 
+#[test]
+fn a_question_of_every_payment_is_planned_once() {
+    let (folder, db) = store();
+    drop(db);
+    let place = crate::store::Value::from(&[1; 32][..]);
+    let key = ["cus_anna".into(), place.clone(), place];
+    let again = crate::store::plans(&folder.path().join("gate.db"), standing::SQL, &key, 5);
+    assert_eq!(again, 0);
+}
+
 #[tokio::test]
 async fn each_customer_and_currency_has_its_own_counters() {
     let (_folder, db) = store();
