@@ -5,7 +5,7 @@ use countersign_signatures::digest::{DigestAlgorithm, content_digest};
 use countersign_signatures::{Algorithm, Component, Parameters, Response as SignedResponse, sign};
 use http::{HeaderMap, StatusCode};
 
-use super::exchange::Exchange;
+use super::exchange::{Exchange, GoodSignature};
 use crate::base::{Code, Fault, Timestamp};
 use crate::keys::Purpose;
 
@@ -55,9 +55,10 @@ pub(super) fn sign_answer(
         Algorithm::Ed25519,
     )
     .map_err(|error| unsigned(&error))?;
+    // All others were removed above.
     signed
         .members
-        .append_to(headers)
+        .append_beside(&[], headers)
         .map_err(|error| unsigned(&error))
 }
 
@@ -72,9 +73,11 @@ fn covered(exchange: &Exchange, has_body: bool) -> Vec<Component<'_>> {
         components.push(Component::field("content-digest").req());
     }
     // Only a signature that was found good is answered for: otherwise anyone could have the gate sign what they like.
-    if let Some(label) = exchange.good_signature.as_deref() {
-        components.push(Component::field("signature").key(label).req());
-        components.push(Component::field("signature-input").key(label).req());
+    if let Some(GoodSignature { label, members }) = &exchange.good_signature {
+        let signature = Component::field("signature").key(label).req();
+        let input = Component::field("signature-input").key(label).req();
+        components.push(signature.known(members.signature_value()));
+        components.push(input.known(members.input_value()));
     }
     components
 }

@@ -5,18 +5,17 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use countersign_jose::jwk::Jwk;
 use countersign_signatures::digest::{DigestError, DigestField, Digests};
-use countersign_signatures::{
-    Algorithm, Component, Entry, Members, ParameterName, Policy, PolicyError, Signatures,
-};
+use countersign_signatures::{Algorithm, Component, Entry, ParameterName, Policy, PolicyError, Signatures};
 use http::Method;
 use http::header::CONTENT_ENCODING;
 
 use super::evidence::{PaymentEvidence, find_key, payment_evidence};
-use super::exchange::Exchange;
+use super::exchange::{Exchange, GoodSignature};
 use super::identify::{Caller, Identified};
 use super::journey::Services;
 use super::limits::charge_caller;
 use super::nonce::{Used, use_once};
+use super::outbound_head::CLIENT;
 use super::refusal::{Refused, malformed};
 use crate::answer::{Body, Unread, read_whole};
 use crate::base::limits::{CLOCK_AHEAD, NONCE_CHARACTERS, PROOF_AGE};
@@ -43,8 +42,6 @@ pub(super) struct Attestation {
     pub(super) body: Bytes,
     /// SHA-256 of the body, once somebody has asked for it.
     pub(super) digest: OnceLock<[u8; 32]>,
-    /// The client's signature under the label `client`, on `signed` routes.
-    pub(super) client_signature: Option<Members>,
     /// The client's second signature, where it sent one.
     pub(super) payment: Option<PaymentEvidence>,
     /// The client's signature, used up.
@@ -107,7 +104,6 @@ async fn attestation(
         caller,
         body,
         digest: OnceLock::new(),
-        client_signature: None,
         payment: None,
         nonce: None,
         idempotency_key: None,
@@ -169,14 +165,15 @@ async fn check_signature(
         exchange.at,
         exchange.demands_payment_signature(),
     )?;
-    let good_signature = entry.label().to_owned();
-    let members = entry.renamed("client").map_err(|error| invalid(&error))?;
+    let good_signature = GoodSignature {
+        label: entry.label().to_owned(),
+        members: entry.renamed(CLIENT).map_err(|error| invalid(&error))?,
+    };
     check_digest(exchange, facts)?;
     if let Some(error) = stale {
         return Err(Fault::new(Code::Stale).cause(error));
     }
     facts.nonce = Some(use_once(exchange, entry, key, services).await?);
-    facts.client_signature = Some(members);
     facts.payment = payment;
     exchange.good_signature = Some(good_signature);
     Ok(())

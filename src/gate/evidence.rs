@@ -7,6 +7,7 @@ use countersign_signatures::{
     Algorithm, Component, Entry, Members, ParameterName, Policy, Request, SelectError, Signatures,
 };
 
+use super::outbound_head::PAYMENT;
 use crate::base::limits::{CLOCK_AHEAD, NONCE_CHARACTERS, PROOF_AGE};
 use crate::base::{Code, Fault, Timestamp};
 
@@ -69,7 +70,7 @@ pub(super) fn payment_evidence<'k>(
     entry
         .verify(request, &key.key, Algorithm::of(&key.key))
         .map_err(|error| invalid(&error))?;
-    let members = entry.renamed("payment").map_err(|error| invalid(&error))?;
+    let members = entry.renamed(PAYMENT).map_err(|error| invalid(&error))?;
     let base = entry.base(request).map_err(|error| invalid(&error))?;
     Ok(Some(PaymentEvidence {
         members,

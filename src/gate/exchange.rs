@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use countersign_signatures::Members;
 use http::request::Parts;
 
 use super::snapshot::{GateRoute, Snapshot};
@@ -21,12 +22,20 @@ pub(super) struct Exchange {
     pub(super) route: Option<Arc<GateRoute>>,
     /// The app whose access token came with it, once that was found valid.
     pub(super) client: Option<ClientId>,
-    /// The label of the client's signature, once it was found good: answers then cover it.
-    pub(super) good_signature: Option<String>,
+    /// The client's signature, once it was found good: it is passed on, and answers cover it.
+    pub(super) good_signature: Option<GoodSignature>,
     /// Whether the connection ends with the answer.
     pub(super) hang_up: bool,
     /// The payment that the answer is about, once it is on record: answers then say where its receipt is.
     pub(super) payment: Option<TransactionId>,
+}
+
+/// A client's signature that was found good.
+pub(super) struct GoodSignature {
+    /// The label the client gave it.
+    pub(super) label: String,
+    /// What it says, under the label by which it is passed on.
+    pub(super) members: Members,
 }
 
 impl Exchange {

@@ -117,10 +117,13 @@ pub(super) fn credentials(exchange: &Exchange) -> Result<(Scheme, &str), Fault> 
         .to_str()
         .map_err(|_| malformed("Authorization is not printable ASCII."))?;
     let (scheme, credentials) = text.split_once(' ').ok_or(Code::TokenMissing)?;
-    let scheme = match scheme.to_ascii_lowercase().as_str() {
-        "dpop" => Scheme::Dpop,
-        "bearer" => Scheme::Bearer,
-        _ => return Err(Code::TokenMissing.into()),
+    let is = |name: &str| scheme.eq_ignore_ascii_case(name);
+    let scheme = if is("dpop") {
+        Scheme::Dpop
+    } else if is("bearer") {
+        Scheme::Bearer
+    } else {
+        return Err(Code::TokenMissing.into());
     };
     if credentials.len() > ACCESS_TOKEN_BYTES {
         return Err(Fault::new(Code::TokenInvalid).cause("longer than any token of ours"));

@@ -2,7 +2,7 @@
 //! (design 4.7).
 
 use bytes::Bytes;
-use countersign_signatures::{Algorithm, Component, Parameters, Request, Signatures, sign};
+use countersign_signatures::{Algorithm, Component, Members, Parameters, Request, Signatures, sign};
 use data_encoding::HEXLOWER;
 use http::header::{
     ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, FORWARDED, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
@@ -18,7 +18,7 @@ use crate::keys::{KeySet, Purpose};
 
 /// What passes from the client to a backend. Everything else stays here, credentials and claims about the caller first
 /// of all (HDR-01, HDR-02).
-const PASSED_ON: [HeaderName; 13] = [
+static PASSED_ON: [HeaderName; 13] = [
     ACCEPT,
     ACCEPT_LANGUAGE,
     CONTENT_TYPE,
@@ -31,10 +31,13 @@ const PASSED_ON: [HeaderName; 13] = [
     IF_UNMODIFIED_SINCE,
     HeaderName::from_static("prefer"),
     RANGE,
-    HeaderName::from_static("tracestate"),
+    TRACESTATE,
 ];
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+/// Names of headers that most requests have on their way out: a map with room for twice as many costs as much again to make.
+const USUAL_HEADERS: usize = 12;
 const TXN_TOKEN: HeaderName = HeaderName::from_static("txn-token");
 /// Characters of the two identifiers in `traceparent` (W3C Trace Context, section 3.2.2).
 const TRACE_CHARACTERS: usize = 32;
@@ -42,23 +45,30 @@ const PARENT_CHARACTERS: usize = 16;
 /// The label of the gate's own signature.
 const GATE_LABEL: &str = "countersign";
 /// The label of the client's signature under the request, as it is passed on.
-const CLIENT: &str = "client";
+pub(super) const CLIENT: &str = "client";
 /// The label of the client's evidence.
-const PAYMENT: &str = "payment";
+pub(super) const PAYMENT: &str = "payment";
+/// Components that the gate covers, at most: four derived ones, six fields, two members for each signature of the client.
+const MOST_COVERED: usize = 14;
 
 /// The headers without identity: what every backend gets, on `public` routes too.
 pub(super) fn passed_on(exchange: &Exchange, entropy: &dyn Entropy) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(16);
-    for name in PASSED_ON {
-        for value in exchange.head.headers.get_all(&name) {
-            headers.append(name.clone(), value.clone());
+    let received = &exchange.head.headers;
+    let traceparent = received.get(TRACEPARENT);
+    let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
+    for name in &PASSED_ON {
+        // The state of no trace is nothing (W3C Trace Context, section 3.3).
+        if *name == TRACESTATE && traceparent.is_none() {
+            continue;
+        }
+        for value in received.get_all(name) {
+            headers.append(name, value.clone());
         }
     }
-    let trace = exchange.header("traceparent").and_then(trace_id);
+    let trace = traceparent
+        .and_then(|value| value.to_str().ok())
+        .and_then(trace_id);
     add_own(&mut headers, &exchange.authority, trace, entropy);
-    if !exchange.head.headers.contains_key(TRACEPARENT) {
-        headers.remove("tracestate");
-    }
     headers
 }
 
@@ -108,44 +118,52 @@ pub(super) struct OutboundTarget<'a> {
     pub(super) authority: &'a str,
     pub(super) path: &'a str,
     pub(super) query: Option<&'a str>,
-    /// The client's signatures among the headers, by the labels they are passed on under.
-    pub(super) client_labels: &'a [&'static str],
+    /// The client's signatures among the headers; there are no others.
+    pub(super) client_signatures: &'a [&'a Members],
 }
 
-/// Adds the client's signatures; returns the labels by which the gate passes them on.
-pub(super) fn add_client_signatures(
+/// Adds the client's signatures, under the labels by which the gate passes them on, and returns them.
+pub(super) fn add_client_signatures<'a>(
     headers: &mut HeaderMap,
-    facts: &Attestation,
-) -> Result<Vec<&'static str>, Fault> {
-    let client = facts.client_signature.iter();
+    exchange: &'a Exchange,
+    facts: &'a Attestation,
+) -> Result<Vec<&'a Members>, Fault> {
+    let client = exchange.good_signature.iter().map(|good| &good.members);
     let payment = facts.payment.iter().map(|payment| &payment.members);
-    let mut labels = Vec::with_capacity(2);
-    let client = client.map(|members| (CLIENT, members));
-    for (label, members) in client.chain(payment.map(|members| (PAYMENT, members))) {
-        members.append_to(headers).map_err(unsigned)?;
-        labels.push(label);
+    let mut added: Vec<&Members> = Vec::with_capacity(2);
+    for members in client.chain(payment) {
+        let beside: Vec<&str> = added.iter().map(|members| members.label()).collect();
+        members
+            .clone()
+            .append_beside(&beside, headers)
+            .map_err(unsigned)?;
+        added.push(members);
     }
-    Ok(labels)
+    Ok(added)
 }
 
-/// The labels of the client's signatures in `headers` that the gate made earlier.
-pub(super) fn client_labels(headers: &HeaderMap) -> Result<Vec<&'static str>, Fault> {
+/// The client's signatures in `headers` that the gate made earlier.
+pub(super) fn client_signatures(headers: &HeaderMap) -> Result<Vec<Members>, Fault> {
     let signatures = Signatures::parse(headers).map_err(unsigned)?;
-    let among = |label: &&'static str| signatures.by_label(label).is_some();
-    Ok([CLIENT, PAYMENT].into_iter().filter(among).collect())
+    let entries = [CLIENT, PAYMENT]
+        .into_iter()
+        .filter_map(|label| signatures.by_label(label));
+    entries
+        .map(|entry| entry.renamed(entry.label()).map_err(unsigned))
+        .collect()
 }
 
 /// Adds the Txn-Token and, over all that matters, the gate's own signature.
 pub(super) fn countersign(
     headers: &mut HeaderMap,
     target: &OutboundTarget<'_>,
-    txn_token: &str,
+    txn_token: String,
     keys: &KeySet,
     now: Timestamp,
     entropy: &dyn Entropy,
 ) -> Result<(), Fault> {
-    let components = covered(headers, target.client_labels);
-    headers.insert(TXN_TOKEN, HeaderValue::from_str(txn_token).map_err(unsigned)?);
+    let components = covered(headers, target.client_signatures);
+    headers.insert(TXN_TOKEN, HeaderValue::try_from(txn_token).map_err(unsigned)?);
     let key = keys.signing(Purpose::Message).ok_or(Code::StoreUnavailable)?;
     let now = now.seconds();
     let parameters = Parameters {
@@ -174,22 +192,22 @@ pub(super) fn countersign(
         Algorithm::Ed25519,
     )
     .map_err(unsigned)?;
-    signed.members.append_to(headers).map_err(unsigned)
+    let labels: Vec<&str> = target
+        .client_signatures
+        .iter()
+        .map(|members| members.label())
+        .collect();
+    signed.members.append_beside(&labels, headers).map_err(unsigned)
 }
 
 fn unsigned(cause: impl std::fmt::Display) -> Fault {
     Fault::new(Code::StoreUnavailable).cause(cause)
 }
 
-fn covered(headers: &HeaderMap, client_labels: &[&'static str]) -> Vec<Component<'static>> {
-    let mut components = vec![
-        Component::derived("@method"),
-        Component::derived("@authority"),
-        Component::derived("@path"),
-        Component::derived("@query"),
-        Component::field("txn-token"),
-        Component::field("forwarded"),
-    ];
+fn covered<'a>(headers: &HeaderMap, client_signatures: &[&'a Members]) -> Vec<Component<'a>> {
+    let mut components = Vec::with_capacity(MOST_COVERED);
+    components.extend(["@method", "@authority", "@path", "@query"].map(Component::derived));
+    components.extend(["txn-token", "forwarded"].map(Component::field));
     let present = ["content-digest", "content-type", "idempotency-key", "traceparent"];
     components.extend(
         present
@@ -197,9 +215,11 @@ fn covered(headers: &HeaderMap, client_labels: &[&'static str]) -> Vec<Component
             .filter(|name| headers.contains_key(*name))
             .map(Component::field),
     );
-    for label in client_labels.iter().copied() {
-        components.push(Component::field("signature").key(label));
-        components.push(Component::field("signature-input").key(label));
+    for members in client_signatures {
+        let [signature, input] =
+            ["signature", "signature-input"].map(|name| Component::field(name).key(members.label()));
+        components.push(signature.known(members.signature_value()));
+        components.push(input.known(members.input_value()));
     }
     components
 }

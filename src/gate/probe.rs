@@ -5,10 +5,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use countersign_signatures::Members;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
 use serde_json::json;
 
-use super::outbound_head::{OutboundTarget, add_own, client_labels, countersign};
+use super::outbound_head::{OutboundTarget, add_own, client_signatures, countersign};
 use super::snapshot::Snapshot;
 use super::txn_token;
 use crate::base::{Code, Entropy, Fault, Timestamp};
@@ -113,18 +114,20 @@ fn finish(
     let upstream = snapshot.config.upstream(&open.upstream).ok_or_else(gone)?;
     let authority = snapshot.upstreams.authority(&open.upstream).ok_or_else(gone)?;
     let mut headers = std::mem::take(outbound.headers_mut());
+    let client_signatures = client_signatures(&headers)?;
+    let client_signatures: Vec<&Members> = client_signatures.iter().collect();
     let target = OutboundTarget {
         method: outbound.method().as_str(),
         authority,
         path: outbound.uri().path(),
         query: outbound.uri().query(),
-        client_labels: &client_labels(&headers)?,
+        client_signatures: &client_signatures,
     };
     let txn_token = txn_token::sign(claims, &snapshot.keys)?;
     countersign(
         &mut headers,
         &target,
-        &txn_token,
+        txn_token,
         &snapshot.keys,
         desk.now,
         desk.entropy,

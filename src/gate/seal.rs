@@ -264,7 +264,7 @@ fn outbound(
             trust_domain: &upstream.trust_domain,
         };
         let claims = txn_token::claims(&subject, &services.pseudonyms);
-        let client_labels = add_client_signatures(&mut headers, facts)?;
+        let client_signatures = add_client_signatures(&mut headers, exchange, facts)?;
         if facts.idempotency_key.is_some() {
             let kept = order::of(exchange, facts, &claims, &headers, &upstream.settle);
             order = kept.map(|kept| order::seal(&kept, transaction, &snapshot.keys, entropy));
@@ -274,13 +274,13 @@ fn outbound(
             authority,
             path: exchange.path(),
             query: exchange.query(),
-            client_labels: &client_labels,
+            client_signatures: &client_signatures,
         };
         let txn_token = txn_token::sign(&claims, &snapshot.keys)?;
         countersign(
             &mut headers,
             &target,
-            &txn_token,
+            txn_token,
             &snapshot.keys,
             exchange.at,
             entropy,

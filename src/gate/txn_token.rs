@@ -2,7 +2,7 @@
 
 use countersign_intent::Intent;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::attest::Attestation;
 use super::exchange::Exchange;
@@ -51,7 +51,7 @@ pub(super) struct Claims<'a> {
     txn: &'a str,
     sub: String,
     req_wl: &'a str,
-    scope: String,
+    scope: &'a str,
     tctx: TransactionContext<'a>,
     rctx: RequesterContext<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,9 +71,7 @@ pub(super) struct Subject<'a> {
 /// Signs a token over `claims`.
 pub(super) fn sign(claims: &impl Serialize, keys: &KeySet) -> Result<String, Fault> {
     let key = keys.signing(Purpose::Txn).ok_or(Code::StoreUnavailable)?;
-    let mut header = Map::new();
-    header.insert("kid".to_owned(), key.kid.as_str().into());
-    countersign_jose::jws::sign("txntoken+jwt", header, claims, &key.key)
+    countersign_jose::jws::sign_with_kid("txntoken+jwt", &key.kid, claims, &key.key)
         .map_err(|error| Fault::new(Code::StoreUnavailable).cause(error))
 }
 
@@ -105,7 +103,7 @@ pub(super) fn claims<'a>(subject: &Subject<'a>, pseudonyms: &Pseudonyms) -> Clai
         txn: transaction.as_str(),
         sub: pseudonyms.pairwise(trust_domain, &token.subject),
         req_wl: issuer,
-        scope: token.scope.to_string(),
+        scope: token.scope.as_str(),
         tctx: TransactionContext {
             upstream: exchange
                 .route

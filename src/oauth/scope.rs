@@ -1,10 +1,9 @@
 //! Scopes (RFC 6749, section 3.3).
 
-use std::collections::BTreeSet;
-
-/// A set of scope tokens.
+/// A set of scope tokens: in alphabetical order, each once, separated by single spaces. Each access token remembered has one,
+/// and each Txn-Token says it again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scope(BTreeSet<String>);
+pub struct Scope(Box<str>);
 
 /// Longest scope read, in bytes.
 const MAX_BYTES: usize = 2048;
@@ -19,22 +18,25 @@ impl Scope {
         if text.is_empty() {
             return Some(Self::default());
         }
-        let tokens = text
-            .split(' ')
-            .map(|token| valid(token).then(|| token.to_owned()));
-        tokens.collect::<Option<_>>().map(Self)
+        let mut tokens: Vec<&str> = text.split(' ').collect();
+        if !tokens.iter().copied().all(valid) {
+            return None;
+        }
+        tokens.sort_unstable();
+        tokens.dedup();
+        Some(Self(tokens.join(" ").into_boxed_str()))
     }
 
     /// Whether every token of `needed` is in this scope.
     #[must_use]
     pub fn covers(&self, needed: &Self) -> bool {
-        self.0.is_superset(&needed.0)
+        needed.tokens().all(|token| self.contains(token))
     }
 
     /// Whether `token` is in this scope.
     #[must_use]
     pub fn contains(&self, token: &str) -> bool {
-        self.0.contains(token)
+        self.tokens().any(|held| held == token)
     }
 
     /// Whether there is no token in it.
@@ -45,19 +47,20 @@ impl Scope {
 
     /// The tokens in alphabetical order.
     pub fn tokens(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        // What is empty has no token; `split` would find one of no length.
+        self.0.split(' ').filter(|token| !token.is_empty())
+    }
+
+    /// The tokens in alphabetical order, separated by spaces.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
 impl std::fmt::Display for Scope {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (index, token) in self.0.iter().enumerate() {
-            if index > 0 {
-                f.write_str(" ")?;
-            }
-            f.write_str(token)?;
-        }
-        Ok(())
+        f.write_str(&self.0)
     }
 }
 
@@ -79,6 +82,18 @@ mod tests {
         assert!(scope.covers(&Scope::parse("accounts").unwrap()));
         assert!(!scope.covers(&Scope::parse("accounts approvals").unwrap()));
         assert!(scope.covers(&Scope::default()));
+        assert_eq!(scope, Scope::parse("accounts payments").unwrap());
+        assert_eq!(scope.tokens().collect::<Vec<_>>(), ["accounts", "payments"]);
+    }
+
+    #[test]
+    fn nothing_and_parts_of_tokens_are_in_no_scope() {
+        let (scope, nothing) = (Scope::parse("accounts payments").unwrap(), Scope::default());
+        for token in ["", " ", "account", "payments ", "accounts payments", "nts pay"] {
+            assert!(!scope.contains(token) && !nothing.contains(token), "{token:?}");
+        }
+        assert!(nothing.is_empty() && nothing.tokens().next().is_none());
+        assert!(!nothing.covers(&scope) && nothing.covers(&nothing));
     }
 
     #[test]

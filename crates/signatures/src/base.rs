@@ -128,6 +128,9 @@ pub fn signature_base<'m>(
     build(components, parameters, message.into()).map(|base| base.text)
 }
 
+/// Room for one long value: most bases hold a token, of the client or of the gateway.
+const A_TOKEN: usize = 1280;
+
 /// A signature base, and where the value of its last line begins: what the member of `Signature-Input` says too.
 pub(crate) struct Base {
     pub(crate) text: String,
@@ -144,7 +147,7 @@ pub(crate) fn build(
     let guess = known
         .sum::<usize>()
         .saturating_add(components.len().saturating_mul(96));
-    let mut base = String::with_capacity(guess.saturating_add(256 + parameters.len()));
+    let mut base = String::with_capacity(guess.saturating_add(parameters.len() + A_TOKEN));
     let mut rest = components;
     while let Some((component, later)) = rest.split_first() {
         let line = if later.contains(component) {
