@@ -1,20 +1,19 @@
 //! Facts as Cedar reads them: the context record, in the shapes that `countersign.cedarschema` declares. Built as values,
 //! never from JSON text or expressions that would have to be evaluated first, and only what some policy looks at.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
-use cedar_policy_core::ast::{Context, ExtensionFunction, PartialValue, Value, ValueKind};
+use cedar_policy_core::ast::{Context, ExtensionFunction, PartialValue, Value};
 use cedar_policy_core::extensions::Extensions;
+use cedar_policy_core::pst::SmolStr;
 
 use super::action::Action;
 use super::exemption::ExemptionKind;
 use super::facts::{Approval, Counters, Facts, Mandate, Network, Payment};
 use super::mentions::{Fact, Mentions};
 use super::question::{MissingFact, Parties, Question, Vocabulary};
-
-/// Facts that policies can look at in one question, at most.
-const MOST_FACTS: usize = 15;
 
 impl Vocabulary {
     /// The context in which `question` is asked, as far as it is `mentioned`. The schema is not consulted again here: that
@@ -27,7 +26,7 @@ impl Vocabulary {
         exemption: Option<ExemptionKind>,
         mentioned: Mentions,
     ) -> Result<Context, MissingFact> {
-        let mut record = Record::new(mentioned, MOST_FACTS);
+        let mut record = Record::new(mentioned);
         put_network(&mut record, facts.network)?;
         record.put("time", Fact::Time, || time(facts.now));
         if question.is_administrative() {
@@ -38,10 +37,7 @@ impl Vocabulary {
             self.put_device(&mut record, facts);
             put_request(&mut record, question, facts, parties, exemption)?;
         }
-        match record.done().value {
-            ValueKind::Record(attributes) => Ok(Context::Value(attributes)),
-            _ => Err(MissingFact("context")),
-        }
+        Ok(Context::Value(record.done()))
     }
 
     fn put_device(&self, record: &mut Record, facts: &Facts<'_>) {
@@ -195,14 +191,15 @@ fn time(now: u64) -> Value {
 
 /// A record under construction. A fact that is absent stays absent; one that no policy mentions is not made.
 struct Record {
-    facts: Vec<(&'static str, Value)>,
+    /// As Cedar keeps them.
+    facts: BTreeMap<SmolStr, Value>,
     mentioned: Mentions,
 }
 
 impl Record {
-    fn new(mentioned: Mentions, most: usize) -> Self {
+    const fn new(mentioned: Mentions) -> Self {
         Self {
-            facts: Vec::with_capacity(most),
+            facts: BTreeMap::new(),
             mentioned,
         }
     }
@@ -219,26 +216,31 @@ impl Record {
         value: impl FnOnce(T) -> Value,
     ) {
         if let Some(known) = known.filter(|_| self.mentioned.has(fact)) {
-            self.facts.push((name, value(known)));
+            self.facts.insert(SmolStr::new_static(name), value(known));
         }
     }
 
     /// A record of facts within this one. It is there if any of them is mentioned, though they may all be absent.
     fn nest(&mut self, name: &'static str, facts: Mentions, fill: impl FnOnce(&mut Self)) {
         if self.mentioned.has_any(facts) {
-            let mut inner = Self::new(self.mentioned, 4);
+            let mut inner = Self::new(self.mentioned);
             fill(&mut inner);
-            self.facts.push((name, inner.done()));
+            let inner = Value::record_arc(inner.done(), None);
+            self.facts.insert(SmolStr::new_static(name), inner);
         }
     }
 
-    fn done(self) -> Value {
-        Value::record(self.facts, None)
+    fn done(self) -> Arc<BTreeMap<SmolStr, Value>> {
+        Arc::new(self.facts)
     }
 }
 
 fn whole<const N: usize>(facts: [(&'static str, Value); N]) -> Value {
-    Value::record(facts, None)
+    let mut record = BTreeMap::new();
+    for (name, value) in facts {
+        record.insert(SmolStr::new_static(name), value);
+    }
+    Value::record_arc(Arc::new(record), None)
 }
 
 fn texts(values: &[&str]) -> Value {
