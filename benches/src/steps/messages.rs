@@ -7,9 +7,9 @@ use bytes::Bytes;
 use countersign::keys::Purpose;
 use countersign_jose::{jws, sha256};
 use countersign_signatures::digest::{DigestAlgorithm, DigestField, Digests, content_digest};
-use countersign_signatures::{Algorithm, Component, Parameters, Response, Signatures, sign};
+use countersign_signatures::{Algorithm, Component, Members, Parameters, Response, Signatures, sign};
 use http::{HeaderMap, HeaderValue, Request};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Step;
 use crate::Outcome;
@@ -19,12 +19,17 @@ use crate::workbench::Workbench;
 /// The label of the client's signature.
 const CLIENT_LABEL: &str = "request";
 
+/// The label under which the gate passes it on.
+const FORWARDED_LABEL: &str = "client";
+
 /// A payment as the gate has it.
 struct Payment {
     bench: Rc<Workbench>,
     request: Request<()>,
     body: Bytes,
     authority: String,
+    /// The client's signature, as the gate passes it on.
+    members: Members,
 }
 
 impl Payment {
@@ -52,7 +57,12 @@ impl Payment {
         ];
         let derived = ["@method", "@authority", "@path", "@query"].map(Component::derived);
         let fields = names.map(Component::field);
-        let client = ["signature", "signature-input"].map(|name| Component::field(name).key(CLIENT_LABEL));
+        let [signature, input] =
+            ["signature", "signature-input"].map(|name| Component::field(name).key(FORWARDED_LABEL));
+        let client = [
+            signature.known(self.members.signature_value()),
+            input.known(self.members.input_value()),
+        ];
         let components: Vec<_> = derived.into_iter().chain(fields).chain(client).collect();
         let now = self.bench.now.seconds();
         let parameters = Parameters {
@@ -72,7 +82,9 @@ impl Payment {
             &key.key,
             Algorithm::Ed25519,
         )?;
-        signed.members.append_to(black_box(&mut headers.clone()))?;
+        let headers = &mut HeaderMap::with_capacity(2);
+        signed.members.append_beside(&[FORWARDED_LABEL], headers)?;
+        black_box(headers);
         Ok(())
     }
 
@@ -85,14 +97,16 @@ impl Payment {
             content_digest(&self.body, DigestAlgorithm::Sha256),
         );
         let request = self.view(self.request.headers());
+        let [signature, input] =
+            ["signature", "signature-input"].map(|name| Component::field(name).key(CLIENT_LABEL).req());
         let components = [
             Component::derived("@status"),
             Component::field("content-digest"),
             Component::derived("@method").req(),
             Component::derived("@target-uri").req(),
             Component::field("content-digest").req(),
-            Component::field("signature").key(CLIENT_LABEL).req(),
-            Component::field("signature-input").key(CLIENT_LABEL).req(),
+            signature.known(self.members.signature_value()),
+            input.known(self.members.input_value()),
         ];
         let parameters = Parameters {
             created: Some(self.bench.now.seconds()),
@@ -116,7 +130,7 @@ impl Payment {
                 Algorithm::Ed25519,
             )?
         };
-        signed.members.append_to(&mut headers)?;
+        signed.members.append_beside(&[], &mut headers)?;
         black_box(headers);
         Ok(())
     }
@@ -124,15 +138,22 @@ impl Payment {
 
 pub(super) fn steps(bench: &Rc<Workbench>) -> Outcome<Vec<Step>> {
     let (request, body) = bench.request(Kind::Payment)?;
+    let members = {
+        let signatures = Signatures::parse(request.headers())?;
+        let entry = signatures.by_label(CLIENT_LABEL).ok_or("a signature")?;
+        entry.renamed(FORWARDED_LABEL)?
+    };
     let payment = Rc::new(Payment {
         bench: Rc::clone(bench),
         request,
         body,
         authority: bench.home.authority(),
+        members,
     });
     let key = bench.caller()?.key.public_key().clone();
     let mut forwarded = payment.request.headers().clone();
-    let txn = txn_token(bench)?;
+    let claims = claims(bench);
+    let txn = txn_token(bench, &claims)?;
     forwarded.insert("txn-token", HeaderValue::try_from(txn)?);
     forwarded.insert(
         "forwarded",
@@ -167,7 +188,7 @@ pub(super) fn steps(bench: &Rc<Workbench>) -> Outcome<Vec<Step>> {
             Ok(listed.verify(&computed)?)
         }),
         Step::stage("Txn-Token issued", 1.0, move || {
-            black_box(txn_token(&issuing)?);
+            black_box(txn_token(&issuing, &claims)?);
             Ok(())
         }),
         Step::stage("request to the backend signed", 1.0, move || {
@@ -177,13 +198,16 @@ pub(super) fn steps(bench: &Rc<Workbench>) -> Outcome<Vec<Step>> {
     ])
 }
 
-/// A Txn-Token with the claims that the gate gives one.
-fn txn_token(bench: &Workbench) -> Outcome<String> {
+/// A Txn-Token.
+fn txn_token(bench: &Workbench, claims: &Value) -> Outcome<String> {
     let key = bench.keys.signing(Purpose::Txn).ok_or("a Txn-Token key")?;
-    let mut header = Map::new();
-    header.insert("kid".to_owned(), Value::String(key.kid.clone()));
+    Ok(jws::sign_with_kid("txntoken+jwt", &key.kid, claims, &key.key)?)
+}
+
+/// What the gate says in one. It borrows them from the request, so making them is no part of the step.
+fn claims(bench: &Workbench) -> Value {
     let digest = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
-    let claims = json!({
+    json!({
         "iss": bench.home.url(), "aud": "bank.internal", "iat": bench.now.seconds(), "exp": bench.now.seconds() + 60,
         "txn": "0198c0f1-2f5a-7d4c-9a6e-0c8e1f3a5b7d", "sub": digest, "req_wl": bench.home.url(), "scope": "payments",
         "tctx": { "upstream": "bank", "method": "POST", "path": "/payments", "content_digest": digest, "intent_digest": digest,
@@ -192,6 +216,5 @@ fn txn_token(bench: &Workbench) -> Outcome<String> {
             "exemption": "trusted-payee", "policy_version": digest, "idempotency_key": digest },
         "rctx": { "client_id": "bench", "acr": "urn:countersign:acr:2", "amr": ["pwd", "otp", "mfa"],
             "auth_time": bench.now.seconds(), "addr": digest },
-    });
-    Ok(jws::sign("txntoken+jwt", header, &claims, &key.key)?)
+    })
 }
