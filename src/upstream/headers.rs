@@ -4,7 +4,7 @@ use http::header::CONNECTION;
 use http::{HeaderMap, HeaderName};
 
 /// Fields about one connection, removed whether `Connection` names them or not (RFC 9110, section 7.6.1).
-static HOP_BY_HOP: [&str; 11] = [
+const HOP_BY_HOP: [&str; 11] = [
     "connection",
     "keep-alive",
     "proxy-connection",
@@ -39,7 +39,7 @@ static END_TO_END: [&str; 14] = [
 
 /// Fields with which a backend could act on our origin in the browser of our customer, say what only the gateway says of
 /// itself, or tell what runs behind us (design 4.7, HDR-04).
-static NOT_OF_A_BACKEND: [&str; 49] = [
+const NOT_OF_A_BACKEND: [&str; 49] = [
     "set-cookie",
     "clear-site-data",
     "service-worker-allowed",
@@ -91,6 +91,46 @@ static NOT_OF_A_BACKEND: [&str; 49] = [
     "want-repr-digest",
 ];
 
+static ABOUT_A_CONNECTION: Names<{ HOP_BY_HOP.len() }> = Names::new(HOP_BY_HOP);
+static OF_THE_GATEWAY: Names<{ NOT_OF_A_BACKEND.len() }> = Names::new(NOT_OF_A_BACKEND);
+
+/// Letters that a name here can begin with.
+const LETTERS: usize = 26;
+
+/// Names of fields. Nearly all fields of nearly all messages are none of them, which two characteristics of a name tell.
+struct Names<const N: usize> {
+    names: [&'static str; N],
+    /// By the first letter of a name: a bit for each length that there is.
+    lengths: [u64; LETTERS],
+}
+
+impl<const N: usize> Names<N> {
+    /// Of these, which are in lower case, begin with a letter and are shorter than 64 characters; otherwise it does not compile.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "when this is compiled, and a place out of bounds does not compile"
+    )]
+    const fn new(names: [&'static str; N]) -> Self {
+        let mut lengths = [0; LETTERS];
+        let mut place = 0;
+        while place < N {
+            let name = names[place].as_bytes();
+            lengths[(name[0] - b'a') as usize] |= 1 << name.len();
+            place += 1;
+        }
+        Self { names, lengths }
+    }
+
+    fn contain(&self, name: &HeaderName) -> bool {
+        let name = name.as_str();
+        let first = name.bytes().next().and_then(|first| first.checked_sub(b'a'));
+        let lengths = first.and_then(|first| self.lengths.get(usize::from(first)));
+        let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
+        let may_be = lengths.and_then(|lengths| lengths.checked_shr(length));
+        may_be.is_some_and(|bits| bits & 1 == 1) && self.names.contains(&name)
+    }
+}
+
 /// Removes what is about one connection only, and what `Connection` names, except fields that the gateway makes, checks
 /// or signs.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
@@ -99,7 +139,7 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    remove(headers, |name| HOP_BY_HOP.contains(&name.as_str()));
+    remove(headers, |name| ABOUT_A_CONNECTION.contain(name));
 }
 
 /// Goes by the fields that are there: there are fewer than there could be.
@@ -123,7 +163,7 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
 pub(super) fn clean_answer(headers: &mut HeaderMap, kept: &[HeaderName]) {
     remove_hop_by_hop(headers);
     remove(headers, |name| {
-        NOT_OF_A_BACKEND.contains(&name.as_str()) && !kept.contains(name)
+        OF_THE_GATEWAY.contain(name) && !kept.contains(name)
     });
 }
 
@@ -205,6 +245,18 @@ mod tests {
             let mut map = headers(&[("connection", name), (name, "1")]);
             remove_hop_by_hop(&mut map);
             assert_eq!(left(&map), [*name]);
+        }
+    }
+
+    #[test]
+    fn a_name_is_known_whatever_is_like_it() {
+        for name in NOT_OF_A_BACKEND {
+            let longer = format!("{name}-{}", "a".repeat(64));
+            for (other, is_one) in [(name, true), (&longer, false), (&name[1..], false), ("0", false)] {
+                let other: HeaderName = other.trim_start_matches('-').parse().unwrap();
+                let is_one = is_one || NOT_OF_A_BACKEND.contains(&other.as_str());
+                assert_eq!(OF_THE_GATEWAY.contain(&other), is_one, "{other}");
+            }
         }
     }
 
