@@ -127,9 +127,10 @@ pub(super) async fn seal(
             // Another payment took the last place of the exemption, or other policies are in force: those say now what that
             // means, once.
             let exchange = exchange.under_policies_of(&in_force.load());
-            let again = Permitted::decide_again(exchange, facts, services).await?;
+            let again = Box::pin(Permitted::decide_again(exchange, facts, services)).await?;
             let (exchange, facts, permission) = again.into_parts();
-            match attempt(&exchange, &facts, permission.as_ref(), in_force, services).await {
+            let attempted = attempt(&exchange, &facts, permission.as_ref(), in_force, services);
+            match Box::pin(attempted).await {
                 Ok((sealed, payment)) => Ok((sealed, Pending { exchange, payment })),
                 Err(obstacle) => {
                     Err(refused(exchange, &facts, permission.as_ref(), obstacle, services).await)
@@ -159,7 +160,8 @@ async fn attempt(
     if !is_decided_by(held, &in_force.load()) {
         return Err(Obstacle::Outdated);
     }
-    let reservation = take(exchange, facts, held, &transaction, order, services).await;
+    // Only a payment needs the room that this takes; every request would have it.
+    let reservation = Box::pin(take(exchange, facts, held, &transaction, order, services)).await;
     Ok((sealed, Some(reservation.map_err(Obstacle::Store)?)))
 }
 

@@ -233,7 +233,12 @@ async fn send_to(
             return outcome;
         }
     }
-    let connecting = connect(&endpoint.address, cluster.tls.as_ref(), cluster.limits.connect);
+    // Seldom, and larger than all the rest.
+    let connecting = Box::pin(connect(
+        &endpoint.address,
+        cluster.tls.as_ref(),
+        cluster.limits.connect,
+    ));
     let fresh = timeout_at(outgoing.deadline, connecting)
         .await
         .map_err(|_| SendError::Timeout { sent: false })?
