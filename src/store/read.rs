@@ -95,6 +95,9 @@ pub(crate) fn plans(path: &std::path::Path, sql: &str, parameters: &[Value], tim
         bind(&mut prepared, parameters).unwrap();
         let mut rows = prepared.raw_query();
         while rows.next().unwrap().is_some() {}
+        drop(rows);
+        // As a statement is left that goes back among the prepared ones.
+        prepared.clear_bindings();
     }
     prepared.get_status(rusqlite::StatementStatus::RePrepare)
 }
