@@ -18,6 +18,11 @@ const REVOKED_KEPT: Duration = Duration::from_secs(15 * 60);
 const ACTIVITY_STEP: Duration = Duration::from_secs(10);
 /// Sessions whose activity is remembered between writes.
 const ACTIVE_SESSIONS: usize = 1 << 20;
+/// Sessions whose activity is written in one batch: some milliseconds of the store's writer, for which payments wait.
+const ACTIVITY_TOGETHER: usize = 500;
+/// Sessions whose activity is written in one turn. A hundred thousand that are always active are so written in time; what does
+/// not fit waits for the next turn, so that the picture never ages for it.
+const ACTIVITY_A_TURN: usize = 20 * ACTIVITY_TOGETHER;
 
 /// Why an access token that verifies is not accepted all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -158,15 +163,14 @@ impl Sessions {
         });
     }
 
-    /// Writes noted activity and reads the picture anew; a job calls it at least once a second, and whoever locked a
+    /// Reads the picture anew and writes noted activity; a job calls it at least once a second, and whoever locked a
     /// customer or disabled a client calls it at once.
     ///
     /// # Errors
     /// [`StoreError`]; the picture stays as it was and ages.
     pub async fn refresh(&self) -> Result<(), StoreError> {
-        let written = self.write_activity().await;
         self.look().await?;
-        written
+        self.write_activity().await
     }
 
     /// Reads the picture, also while the store takes no writes: reads go on then.
@@ -209,24 +213,68 @@ impl Sessions {
     }
 
     async fn write_activity(&self) -> Result<(), StoreError> {
-        let noted = self
+        let noted: Vec<_> = {
+            let activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
+            let some = activity.iter().take(ACTIVITY_A_TURN);
+            some.map(|(session, at)| (session.clone(), *at)).collect()
+        };
+        for some in noted.chunks(ACTIVITY_TOGETHER) {
+            let mut batch = Batch::new();
+            for (session, at) in some {
+                batch.run(
+                    "UPDATE session SET last_activity = $2 WHERE id = $1 AND last_activity < $2",
+                    vec![session.as_str().into(), (*at).into()],
+                );
+            }
+            self.db.commit(batch).await?;
+            let mut activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
+            for (session, at) in some {
+                if activity.get(session) == Some(at) {
+                    activity.remove(session);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{ManualClock, SystemEntropy};
+
+    #[tokio::test]
+    async fn activity_is_written_so_much_a_turn_and_the_rest_in_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("gate.db")).unwrap();
+        let now = Timestamp::from_seconds(1_000);
+        let mut row = Batch::new();
+        row.run(
+            "INSERT INTO session (id, customer, client, key_kind, key_thumbprint, acr, amr, auth_time, expires_at, \
+             last_activity) VALUES ('there', 'c', 'a', 'jkt', x'00', 1, '[]', 1, 2, 1)",
+            Vec::new(),
+        );
+        db.commit(row).await.unwrap();
+        let clock = Arc::new(ManualClock::new(now));
+        let sessions = Sessions::open(db.clone(), clock, Arc::new(SystemEntropy::default()))
+            .await
+            .unwrap();
+        let waiting = || sessions.activity.lock().unwrap().len();
+        for n in 0..ACTIVITY_A_TURN {
+            let session = SessionId::new(format!("{n}"));
+            sessions.activity.lock().unwrap().insert(session, now);
+        }
+        sessions
             .activity
             .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let mut batch = Batch::new();
-        for (session, at) in &noted {
-            batch.run(
-                "UPDATE session SET last_activity = $2 WHERE id = $1 AND last_activity < $2",
-                vec![session.as_str().into(), (*at).into()],
-            );
-        }
-        if batch.is_empty() {
-            return Ok(());
-        }
-        self.db.commit(batch).await?;
-        let mut activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
-        activity.retain(|session, at| noted.get(session) != Some(at));
-        Ok(())
+            .unwrap()
+            .insert(SessionId::new("there"), now);
+        sessions.refresh().await.unwrap();
+        assert_eq!(waiting(), 1);
+        sessions.refresh().await.unwrap();
+        assert_eq!(waiting(), 0);
+        let sql = "SELECT last_activity FROM session WHERE id = 'there'";
+        let written = db.query_one(sql, Vec::new()).await.unwrap().unwrap();
+        assert_eq!(written.time(0).unwrap(), now);
     }
 }
