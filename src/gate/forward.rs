@@ -17,6 +17,7 @@ use super::refusal::Refused;
 use super::seal::{Pending, Sealed};
 use super::sealed_write::Reservation;
 use super::snapshot::GateRoute;
+use super::spare;
 use crate::answer::{Body, HangUp, add_security_headers, oauth_refusal, problem};
 use crate::base::event::Digest;
 use crate::base::{ClientId, Code, Entropy, Event, Fault, TransactionId};
@@ -37,11 +38,18 @@ pub(super) struct Answered {
 
 /// Sends, and records what became of it before the client hears of it.
 pub(super) async fn forward(sealed: Sealed, pending: Pending, services: &Services) -> Answered {
-    let Pending { exchange, payment } = pending;
+    let Pending {
+        mut exchange,
+        payment,
+    } = pending;
     let sent = upstream::send(&exchange.snapshot.upstreams, sealed).await;
     let Some(reservation) = payment else {
         return match sent {
-            Ok(answer) => respond(&exchange, answer, services),
+            Ok(answer) => {
+                let answered = respond(&exchange, answer, services);
+                spare::keep(std::mem::take(&mut exchange.head.headers));
+                answered
+            }
             Err(error) => refuse(Refused::new(exchange, fault_of(error)), services).await,
         };
     };

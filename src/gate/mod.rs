@@ -41,6 +41,7 @@ mod seal;
 mod sealed_write;
 mod settle;
 mod snapshot;
+mod spare;
 mod tally;
 #[cfg(test)]
 mod tests;

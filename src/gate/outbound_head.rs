@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::attest::Attestation;
 use super::exchange::Exchange;
+use super::spare;
 use crate::base::limits::TXN_TOKEN_LIFE;
 use crate::base::{Code, Entropy, Fault, Timestamp};
 use crate::keys::{KeySet, Purpose};
@@ -36,8 +37,6 @@ static PASSED_ON: [HeaderName; 13] = [
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
-/// Names of headers that most requests have on their way out: a map with room for twice as many costs as much again to make.
-const USUAL_HEADERS: usize = 12;
 const TXN_TOKEN: HeaderName = HeaderName::from_static("txn-token");
 /// Characters of the two identifiers in `traceparent` (W3C Trace Context, section 3.2.2).
 const TRACE_CHARACTERS: usize = 32;
@@ -55,7 +54,7 @@ const MOST_COVERED: usize = 14;
 pub(super) fn passed_on(exchange: &Exchange, entropy: &dyn Entropy) -> HeaderMap {
     let received = &exchange.head.headers;
     let traceparent = received.get(TRACEPARENT);
-    let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
+    let mut headers = spare::take();
     for name in &PASSED_ON {
         // The state of no trace is nothing (W3C Trace Context, section 3.3).
         if *name == TRACESTATE && traceparent.is_none() {
