@@ -22,6 +22,7 @@ use super::chain::Chain;
 use super::error::StoreError;
 use super::queue_wait::QueueWait;
 use super::threads::Threads;
+use super::write_ahead::WriteAheadLog;
 use crate::telemetry::{Metrics, names};
 
 /// Batches that may wait for the writer; more are refused, so that a slow disk shows as an error and not as memory.
@@ -56,6 +57,7 @@ pub(super) struct Writer {
 /// What the thread works with.
 struct Appender {
     connection: Connection,
+    log: WriteAheadLog,
     /// The end of the chain; absent when a transaction failed and it has to be read again.
     chain: Option<Chain>,
 }
@@ -72,6 +74,7 @@ impl Writer {
         let chain = Chain::load(&connection)?;
         let (durable, last_event) = watch::channel(chain.sequence);
         let appender = Appender {
+            log: WriteAheadLog::of(&connection)?,
             connection,
             chain: Some(chain),
         };
@@ -141,6 +144,10 @@ fn write_all(
             durable.send_if_modified(|last| std::mem::replace(last, chain.sequence) != chain.sequence);
         }
         answer(&mut jobs, outcomes);
+        // Whoever comes while the disk hangs here waits, and is seen to.
+        wait.begin(Instant::now());
+        appender.log.keep_short(&appender.connection);
+        wait.end();
         rested = Instant::now();
     }
 }

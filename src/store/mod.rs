@@ -3,6 +3,7 @@
 //! * [`Db`] is the handle; [`Batch`] collects guarded statements and audit events; [`group_commit`] makes many batches
 //!   durable with one flush; [`migrations`] brings a store to this program's version and refuses a newer one; [`inspect()`] looks
 //!   at a store and changes nothing; [`StoreCopy`] reads one that is examined;
+//! * rows that are over go a piece at a time ([`Ended`]), and `write_ahead` keeps SQLite's log short once callers have their answer;
 //! * every event is an [`Entry`] of the audit log, chained to the one before it by the writer;
 //! * [`ephemeral`] holds what may be lost with the process: nonces, challenges, counters of short life.
 //!
@@ -28,6 +29,7 @@ mod short_read;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod write_ahead;
 
 pub use batch::{Batch, Guard};
 pub use copy::StoreCopy;
