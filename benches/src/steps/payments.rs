@@ -195,7 +195,7 @@ impl Record {
             session: session.id.clone(),
             route: RouteName::new("payments"),
             transaction: self.transaction.clone(),
-            intent: Some(digest.clone()),
+            intent: Some(digest),
             content: digest,
             exemption: Some("trusted-payee".to_owned()),
             policy_version: bench.bundle.version().to_owned(),
