@@ -1,8 +1,11 @@
 //! A request signature is good once (SIG-11, design 6): by its nonce, and where none is needed and none came, by itself.
 //!
-//! Memory knows which were used. On routes that move money the Sealed write keeps the nonce in the store too: what another
-//! process has accepted fails there, and the next process fills its memory from it before it begins. Elsewhere memory is all there
-//! is: what is dated before it began is stale, and what is dated ahead of our clock is remembered durably.
+//! Memory knows which were used. On routes that move money the Sealed write keeps the nonce in the store too, from which the
+//! next process fills its memory before it begins; two rows of one signature the store refuses, whoever writes them. Elsewhere
+//! memory is all there is: what is dated before it began is stale, and what is dated ahead of our clock is remembered durably.
+//!
+//! A signature is judged by the moment it is used up at, not by its request's arrival: the body may have taken its time, and
+//! what is remembered must outlive whatever can still be accepted.
 
 use std::time::Duration;
 
@@ -42,10 +45,11 @@ const NONCES: usize = 1 << 20;
 pub async fn remembered(db: &Db, now: Timestamp) -> Result<Ephemeral<()>, StoreError> {
     let nonces = Ephemeral::new(NONCES);
     let sql = "SELECT nonce, until FROM used_nonce WHERE until > $1";
-    for row in db.query(sql, vec![now.into()]).await? {
+    for row in db.query(sql, vec![now.minus(CLOCK_AHEAD).into()]).await? {
         let corrupt = |_| StoreError::Corrupt("used_nonce.nonce");
         let nonce = row.bytes(0)?.try_into().map_err(corrupt)?;
-        let kept = nonces.insert(nonce, (), row.time(1)?, now).await;
+        let until = row.time(1)?.plus(CLOCK_AHEAD);
+        let kept = nonces.insert(nonce, (), until, now).await;
         kept.map_err(|full| StoreError::Failed(full.to_string()))?;
     }
     Ok(nonces)
@@ -61,7 +65,8 @@ pub(super) fn keep(batch: &mut Batch, used: &Used) {
     );
 }
 
-/// Removes from the store the nonces of signatures that are stale by now; a job calls it now and then.
+/// Removes from the store the nonces of signatures that are stale by now, and would be if our clock went back as far as a
+/// client's may be ahead; a job calls it now and then.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -71,7 +76,7 @@ pub async fn forget(db: &Db, now: Timestamp) -> Result<(), StoreError> {
         some: "DELETE FROM used_nonce WHERE until < $1 AND until <= \
              (SELECT max(until) FROM (SELECT until FROM used_nonce ORDER BY until LIMIT $2) AS oldest)",
     };
-    db.forget(&OVER, now).await
+    db.forget(&OVER, now.minus(CLOCK_AHEAD)).await
 }
 
 /// Uses up `entry`, a good signature by `key`.
@@ -85,19 +90,20 @@ pub(super) async fn use_once(
     let created = Timestamp::from_seconds(entry.parameters().created.unwrap_or_default());
     let stale = created.plus(PROOF_AGE + A_SECOND);
     let used = Used { place, stale };
+    let now = services.clock.now();
+    if now >= stale {
+        return Err(Code::Stale.into());
+    }
     // Whatever its date: `created` may lie ahead of our clock.
-    let until = exchange.at.plus(PROOF_AGE + CLOCK_AHEAD + A_SECOND);
+    let until = now.plus(PROOF_AGE + CLOCK_AHEAD + A_SECOND);
     if exchange.moves_money() {
-        return match services.nonces.insert(place, (), until, exchange.at).await {
+        return match services.nonces.insert(place, (), until, now).await {
             Ok(Seen::First) => Ok(used),
             Ok(Seen::Before) => Err(Code::Replayed.into()),
             Err(full) => Err(not_remembered(full)),
         };
     }
-    let once = services
-        .dpop
-        .used_at_resources()
-        .once(place, created, until, exchange.at);
+    let once = services.dpop.used_at_resources().once(place, created, until, now);
     match once.await {
         Ok(()) => Ok(used),
         Err(ReplayRefusal::BeforeStart) => {
@@ -146,9 +152,9 @@ mod tests {
         Some(failed.guard().unwrap_or("none"))
     }
 
-    /// SIG-11: memory is one process's, and while two of them hand over, both accept payments.
+    /// SIG-11: memory is one process's, and the store is the last to ask.
     #[tokio::test]
-    async fn what_another_process_has_accepted_is_refused_by_the_store() {
+    async fn a_signature_stands_in_the_store_once() {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(&folder.path().join("gate.db")).unwrap();
         assert_eq!(guard_that_fails(&db, &used(1, NOW)).await, None);
@@ -161,7 +167,7 @@ mod tests {
     async fn the_next_process_remembers_what_is_not_stale_yet() {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(&folder.path().join("gate.db")).unwrap();
-        let before = NOW.minus(PROOF_AGE + A_SECOND * 2);
+        let before = NOW.minus(PROOF_AGE + CLOCK_AHEAD + A_SECOND * 2);
         for used in [used(1, NOW), used(2, before)] {
             assert_eq!(guard_that_fails(&db, &used).await, None);
         }

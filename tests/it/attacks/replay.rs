@@ -6,8 +6,9 @@ use std::time::Duration;
 use countersign::identity::session::Session;
 use countersign::oauth::Scope;
 use countersign_jose::PrivateKey;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::{Caller, PAYMENT, Signature, TestGateway};
+use crate::support::{Caller, PAYMENT, Protocol, Signature, TestGateway};
 
 /// SIG-11: times of a signature are whole seconds, so one that is dated ahead lives a fraction of a second longer than
 /// its age and the skew together.
@@ -33,6 +34,47 @@ async fn a_signature_is_remembered_to_the_end_of_its_last_second() {
     ahead.send().await.assert_problem("replayed");
     gateway.advance(Duration::from_millis(500)).await;
     ahead.send().await.assert_problem("stale");
+}
+
+/// SIG-11, design 6: what is remembered of a signature must outlive whatever can still be accepted, also where the head came
+/// in time and the body waited until it was forgotten.
+#[tokio::test]
+async fn a_signature_grows_stale_while_its_body_is_awaited() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    for (waited, status) in [(59, 200), (62, 401)] {
+        let signed = alice.post("/consents", "{}").finish();
+        let sent = &signed.sent;
+        let mut head = format!(
+            "{} {} HTTP/1.1\r\nhost: {}\r\n",
+            sent.method, sent.target, sent.authority
+        );
+        for (name, value) in &sent.headers {
+            head.push_str(&format!("{name}: {}\r\n", value.to_str().unwrap()));
+        }
+        let length = sent.body.len();
+        head.push_str(&format!(
+            "content-length: {length}\r\nconnection: close\r\nexpect: 100-continue\r\n\r\n"
+        ));
+        let mut connection = gateway.public().connect(Protocol::Http1).await.unwrap();
+        connection.write_all(head.as_bytes()).await.unwrap();
+        let mut go_on = [0; 25];
+        connection.read_exact(&mut go_on).await.unwrap();
+        assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+        gateway.advance(Duration::from_secs(waited)).await;
+        connection.write_all(&sent.body).await.unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.unwrap();
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{waited}: {answer}"
+        );
+        assert_eq!(
+            answer.contains("problem:stale"),
+            status == 401,
+            "{waited}: {answer}"
+        );
+    }
 }
 
 /// A nonce that an eavesdropper saw.
