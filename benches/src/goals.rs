@@ -89,6 +89,11 @@ impl Verdict {
 
     fn row(&self) -> Vec<String> {
         let (ratio, interval, rounds) = match &self.told {
+            Ok(told) if told.least >= told.most => (
+                format!("{:.2}", told.median),
+                "measured once".to_owned(),
+                String::new(),
+            ),
             Ok(told) => (
                 format!("{:.2}", told.median),
                 format!("{:.2} to {:.2}", told.low, told.high),
@@ -130,7 +135,7 @@ pub fn lines(verdicts: &[Verdict]) -> String {
         "against",
         "ratio of",
         "ratio",
-        "95 % sure",
+        "interval",
         "all rounds",
         "reach",
         "reach for",

@@ -94,8 +94,8 @@ impl Ratio {
     }
 }
 
-/// The interval that holds the median with a [`DOUBT`] of at most 5 %, whatever the figures' distribution: between two of
-/// them that lie equally far from either end. Of five figures and fewer it is their range, which is less sure.
+/// The interval that holds the median with a [`DOUBT`] of at most 5 %, whatever the figures' distribution: between
+/// two of them that lie equally far from either end. Of five figures and fewer it is their range, which is less sure.
 fn interval(figures: &[f64]) -> (f64, f64) {
     let mut sorted = figures.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
@@ -104,8 +104,8 @@ fn interval(figures: &[f64]) -> (f64, f64) {
     (at(outside), at(sorted.len().saturating_sub(outside + 1)))
 }
 
-/// How many figures at either end the interval leaves out. Each figure lies below the median as a coin falls, so that the
-/// doubt is twice the chance of so few heads.
+/// How many figures at either end the interval leaves out. Each figure lies below the median as a coin falls, so that
+/// the doubt is twice the chance of so few heads.
 fn spared(figures: usize) -> usize {
     let tosses = i32::try_from(figures).unwrap_or(i32::MAX);
     let (mut chance, mut doubt, mut heads) = (0.5_f64.powi(tosses), 0.0, 0);

@@ -26,20 +26,25 @@ impl Digest {
     pub const fn new(hash: &[u8; 32]) -> Self {
         Self(*hash)
     }
+
+    /// Written into `space`; 32 bytes always fit.
+    fn written<'s>(&self, space: &'s mut [u8; DIGEST_CHARACTERS]) -> Option<&'s str> {
+        let length = URL_SAFE_NO_PAD.encode_slice(self.0, space).ok()?;
+        std::str::from_utf8(space.get(..length)?).ok()
+    }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&countersign_jose::base64url(self.0))
+        let mut space = [0; DIGEST_CHARACTERS];
+        formatter.write_str(self.written(&mut space).ok_or(fmt::Error)?)
     }
 }
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut text = [0; DIGEST_CHARACTERS];
-        let written = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text);
-        let written = written.ok().and_then(|length| text.get(..length));
-        let text = written.and_then(|text| std::str::from_utf8(text).ok());
+        let mut space = [0; DIGEST_CHARACTERS];
+        let text = self.written(&mut space);
         serializer.serialize_str(text.ok_or_else(|| S::Error::custom("a digest has one length"))?)
     }
 }
@@ -72,7 +77,8 @@ pub struct PassageCount {
     pub count: u64,
 }
 
-/// What an entry vouches for of a payment's receipt: a digest of each part of it (see [`countersign_intent::receipt::Part`]).
+/// What an entry vouches for of a payment's receipt: a digest of each part of it (see
+/// [`countersign_intent::receipt::Part`]).
 #[derive(Clone, Debug, Serialize)]
 pub struct ReceiptDigests {
     /// Of what the backend answered.

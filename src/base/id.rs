@@ -55,8 +55,9 @@ text_id!(
     TokenId
 );
 text_id!(
-    /// `txn` of a Txn-Token: one payment at one backend. The millisecond it was made in, and 128 random bits: nobody guesses one,
-    /// and names that are made together lie together in the store, however many there were before.
+    /// `txn` of a Txn-Token: one payment at one backend. It is the millisecond it was made in and 128 random bits:
+    /// nobody guesses one, and names that are made together lie together in the store, however many there were
+    /// before.
     TransactionId
 );
 text_id!(

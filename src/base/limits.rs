@@ -10,7 +10,7 @@ pub const DPOP_PROOF_BYTES: usize = 8 * 1024;
 pub const OAUTH_FORM_BYTES: usize = 64 * 1024;
 /// Longest body of an admin request, in bytes.
 pub const ADMIN_BODY_BYTES: usize = 256 * 1024;
-/// Most header fields of one request (HTTP-11).
+/// Most header fields of one request (HTTP-11): what hyper 1 reads without being told (`edge::http`).
 pub const HEADER_COUNT: usize = 100;
 /// Most bytes of one request head (HTTP-11).
 pub const HEADER_BYTES: usize = 16 * 1024;

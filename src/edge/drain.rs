@@ -116,7 +116,7 @@ impl Drain {
         self.spawn_connection(task);
     }
 
-    /// Runs `work` as a request where it is waited for, and to its end if it is not; until then it has what it `held`.
+    /// Runs `work` as a request where it is waited for, and to its end if it is not; `held` is kept until then.
     pub(super) fn complete<T: Send + 'static, H: Send + Unpin + 'static>(
         &self,
         work: Pin<Box<dyn Future<Output = T> + Send>>,

@@ -23,7 +23,8 @@ use crate::answer::Body;
 use crate::base::limits::{HEADER_BYTES, URI_BYTES};
 use crate::config::Network;
 
-/// hyper refuses a head by itself at twice our bounds, without a problem document; below that we do, with one.
+/// hyper refuses a head of twice our bytes by itself, without a problem document; below that we do, with one. Of
+/// fields it reads as many as we allow; the guard has refused more before.
 const HEAD_BYTES: usize = 2 * (HEADER_BYTES + URI_BYTES);
 /// Streams that the peer makes us reset in the whole life of a connection (H2-05): hyper's bound is for the whole life, so it
 /// stands where only a connection that is always wrong reaches it. The guard counts them by time, and comes first.
@@ -158,10 +159,11 @@ pub(super) fn http1_builder() -> http1::Builder {
         .timer(TokioTimer::new())
         // `Patient` bounds the head from its first byte; hyper would bound the time between two requests with it.
         .header_read_timeout(None)
-        // Whoever has sent a whole request may stop sending (RFC 9112, section 9.6), and reads the answer. To look for the end
-        // meanwhile, hyper would set aside a buffer for every request.
+        // Whoever has sent a whole request may stop sending (RFC 9112, section 9.6), and reads the answer. To look
+        // for the end meanwhile, hyper would set aside a buffer for every request.
         .half_close(true)
-        // Its own bound on fields is ours ([`crate::base::limits::HEADER_COUNT`]), and costs no memory while it is left as it is.
+        // hyper's own bound on fields, 100, is ours ([`crate::base::limits::HEADER_COUNT`]); setting it would cost
+        // memory for every request.
         .max_header_size(HEAD_BYTES)
         .max_buf_size(HEAD_BYTES);
     builder

@@ -19,7 +19,7 @@ use super::tally;
 use super::visitor::visitor;
 use crate::answer::{Body, add_security_headers};
 use crate::audit::{Passages, Receipts, Refusals};
-use crate::base::{Clock, Code, Connection, Entropy, Event, RequestId, SourcePrefix, Timestamp};
+use crate::base::{Clock, Code, Connection, Entropy, Event, RequestId, SourcePrefix};
 use crate::defense::Defense;
 use crate::identity::Sessions;
 use crate::keys::Keyring;
@@ -71,8 +71,6 @@ pub struct Services {
     pub access_log: AccessLog,
     /// Public keys by their thumbprints, for tokens that are bound to them.
     pub bound_keys: BoundKeys,
-    /// When this process began to remember nonces; on a store that was never served before, the beginning of time.
-    pub started_at: Timestamp,
 }
 
 /// The gateway's own resources, for requests that are for none of the routes.

@@ -52,7 +52,7 @@ pub use admit::{Admitted, Arrived};
 pub use attest::Attested;
 pub use identify::Identified;
 pub use journey::{Gate, OwnPaths, Services};
-pub use nonce::{forget as forget_used_nonces, remembered as remembered_nonces};
+pub use nonce::{forget_used_nonces, remembered_nonces};
 pub use permit::Permitted;
 pub use seal::Sealed;
 pub use settle::Settlement;

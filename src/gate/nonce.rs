@@ -1,11 +1,12 @@
 //! A request signature is good once (SIG-11, design 6): by its nonce, and where none is needed and none came, by itself.
 //!
-//! Memory knows which were used. On routes that move money the Sealed write keeps the nonce in the store too, from which the
-//! next process fills its memory before it begins; two rows of one signature the store refuses, whoever writes them. Elsewhere
-//! memory is all there is: what is dated before it began is stale, and what is dated ahead of our clock is remembered durably.
+//! Memory knows which were used. On routes that move money the Sealed write keeps the nonce in the store too, from
+//! which the next process fills its memory before it begins; two rows of one signature the store refuses, whoever
+//! writes them. Elsewhere memory is all there is: what is dated before it began is stale, and what is dated ahead of
+//! our clock is remembered durably.
 //!
-//! A signature is judged by the moment it is used up at, not by its request's arrival: the body may have taken its time, and
-//! what is remembered must outlive whatever can still be accepted.
+//! A signature is judged by the moment it is used up at, not by its request's arrival: the body may have taken its
+//! time, and what is remembered must outlive whatever can still be accepted.
 
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ const NONCES: usize = 1 << 20;
 ///
 /// # Errors
 /// [`StoreError`]; also when there are more than memory holds, for what cannot be remembered would be accepted again.
-pub async fn remembered(db: &Db, now: Timestamp) -> Result<Ephemeral<()>, StoreError> {
+pub async fn remembered_nonces(db: &Db, now: Timestamp) -> Result<Ephemeral<()>, StoreError> {
     let nonces = Ephemeral::new(NONCES);
     let sql = "SELECT nonce, until FROM used_nonce WHERE until > $1";
     for row in db.query(sql, vec![now.minus(CLOCK_AHEAD).into()]).await? {
@@ -55,8 +56,8 @@ pub async fn remembered(db: &Db, now: Timestamp) -> Result<Ephemeral<()>, StoreE
     Ok(nonces)
 }
 
-/// Makes a batch happen only when no other had this signature, with the guard [`NONCE_IS_FRESH`]. The rows lie in the order of
-/// their dates, so that many of one commit take one page, and one signature has one place among them.
+/// Makes a batch happen only when no other had this signature, with the guard [`NONCE_IS_FRESH`]. The rows lie in the
+/// order of their dates, so that many of one commit take one page, and one signature has one place among them.
 pub(super) fn keep(batch: &mut Batch, used: &Used) {
     batch.one_row(
         NONCE_IS_FRESH,
@@ -65,12 +66,12 @@ pub(super) fn keep(batch: &mut Batch, used: &Used) {
     );
 }
 
-/// Removes from the store the nonces of signatures that are stale by now, and would be if our clock went back as far as a
-/// client's may be ahead; a job calls it now and then.
+/// Removes from the store the nonces of signatures that are stale by now, and would be if our clock went back as far
+/// as a client's may be ahead; a job calls it now and then.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn forget(db: &Db, now: Timestamp) -> Result<(), StoreError> {
+pub async fn forget_used_nonces(db: &Db, now: Timestamp) -> Result<(), StoreError> {
     const OVER: Ended = Ended {
         any: "SELECT 1 FROM used_nonce WHERE until < $1 LIMIT 1",
         some: "DELETE FROM used_nonce WHERE until < $1 AND until <= \
@@ -171,12 +172,12 @@ mod tests {
         for used in [used(1, NOW), used(2, before)] {
             assert_eq!(guard_that_fails(&db, &used).await, None);
         }
-        let memory = remembered(&db, NOW).await.unwrap();
+        let memory = remembered_nonces(&db, NOW).await.unwrap();
         let until = NOW.plus(A_SECOND);
         for (nonce, seen) in [(1, Seen::Before), (2, Seen::First)] {
             assert_eq!(memory.insert([nonce; 32], (), until, NOW).await.unwrap(), seen);
         }
-        forget(&db, NOW).await.unwrap();
+        forget_used_nonces(&db, NOW).await.unwrap();
         assert_eq!(guard_that_fails(&db, &used(1, NOW)).await, Some(NONCE_IS_FRESH));
         assert_eq!(guard_that_fails(&db, &used(2, before)).await, None);
     }

@@ -47,7 +47,8 @@ const GATE_LABEL: &str = "countersign";
 pub(super) const CLIENT: &str = "client";
 /// The label of the client's evidence.
 pub(super) const PAYMENT: &str = "payment";
-/// Components that the gate covers, at most: four derived ones, six fields, two members for each signature of the client.
+/// Components that the gate covers, at most: four derived ones, six fields, two members for each signature of the
+/// client.
 const MOST_COVERED: usize = 14;
 
 /// The headers without identity: what every backend gets, on `public` routes too.

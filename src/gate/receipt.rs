@@ -60,8 +60,8 @@ fn payment_signature(evidence: &PaymentEvidence) -> PaymentSignature<'_> {
     }
 }
 
-/// Adds to the event of an outcome what it says about the receipt. What is not known yet is added when it is settled; of what
-/// was never sent there is no receipt.
+/// Adds to the event of an outcome what it says about the receipt. What is not known yet is added when it is settled;
+/// of what was never sent there is no receipt.
 pub(super) fn conclude(
     batch: &mut Batch,
     terms: &TermDigests,

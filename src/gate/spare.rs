@@ -1,5 +1,6 @@
-//! Room for header fields, used again: an outbound head takes the room that the head of the request before had, and its answer
-//! and the next request take it from there. Otherwise each request would ask the allocator for more than it hands out lightly.
+//! Room for header fields, used again: an outbound head takes the room that the head of the request before had, and
+//! its answer and the next request take it from there. Otherwise each request would ask the allocator for more than
+//! it hands out lightly.
 
 use std::cell::RefCell;
 
@@ -10,7 +11,8 @@ const FIELDS: usize = 16;
 /// A map with more room than this was made by a request unlike others, and is not kept.
 const MOST_FIELDS: usize = 64;
 
-/// Maps that a runtime keeps: about as many requests as it begins before those before them have ended. 80 KiB.
+/// Maps that a runtime keeps: about as many requests as it begins before those before them have ended. About 80 KiB
+/// at the usual size, at most some four times as much.
 const MOST_MAPS: usize = 32;
 
 thread_local! {

@@ -8,8 +8,8 @@ use super::snapshot::GateRoute;
 use crate::base::Code;
 use crate::telemetry::{ByStatusClass, Label, Metrics, StatusClass, Timer, names};
 
-/// The series that nearly every request of a route counts in. They are found when they are first needed, so that a route that
-/// nobody asks for shows none.
+/// The series that nearly every request of a route counts in. They are found when they are first needed, so that a
+/// route that nobody asks for shows none.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     answered: ByStatusClass,

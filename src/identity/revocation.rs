@@ -20,8 +20,8 @@ const ACTIVITY_STEP: Duration = Duration::from_secs(10);
 const ACTIVE_SESSIONS: usize = 1 << 20;
 /// Sessions whose activity is written in one batch: some milliseconds of the store's writer, for which payments wait.
 const ACTIVITY_TOGETHER: usize = 500;
-/// Sessions whose activity is written in one turn. A hundred thousand that are always active are so written in time; what does
-/// not fit waits for the next turn.
+/// Sessions whose activity is written in one turn. A hundred thousand that are always active are so written in time;
+/// what does not fit waits for the next turn.
 const ACTIVITY_A_TURN: usize = 20 * ACTIVITY_TOGETHER;
 /// How long a turn may write before it leaves the rest to the next: on a slow disk the picture must not age for it.
 const WRITING: Duration = Duration::from_millis(300);

@@ -156,8 +156,9 @@ macro_rules! update_while_live {
     };
 }
 
-/// Makes a batch happen only while the session holds, its client is not disabled and its customer not locked; it counts
-/// as the customer's activity, by the second: within one the row is read and stays as it is. When it does not hold, the commit fails with the guard [`SESSION_IS_LIVE`].
+/// Makes a batch happen only while the session holds, its client is not disabled and its customer not locked; it
+/// counts as the customer's activity, by the second: within one the row is read and stays as it is. When it does not
+/// hold, the commit fails with the guard [`SESSION_IS_LIVE`].
 pub fn live_guard(
     batch: &mut Batch,
     session: &SessionId,
@@ -165,6 +166,7 @@ pub fn live_guard(
     customer: &CustomerId,
     now: Timestamp,
 ) {
+    // A second, in microseconds.
     let sql = update_while_live!("CASE WHEN last_activity + 1000000 <= $4 THEN $4 ELSE last_activity END");
     guard(batch, sql, session, client, customer, now);
 }

@@ -137,9 +137,7 @@ pub fn issue(
         device: session.device.clone(),
         cnf,
     };
-    let mut header = Map::new();
-    header.insert("kid".to_owned(), Value::String(signer.kid.clone()));
-    let token = jws::sign(TYPE, header, &claims, &signer.key)?;
+    let token = jws::sign_with_kid(TYPE, &signer.kid, &claims, &signer.key)?;
     Ok(Issued {
         token,
         expires: Timestamp::from_seconds(claims.exp),
@@ -300,8 +298,7 @@ mod tests {
                 Thumbprint::from_bytes([3; 32]).to_string().into(),
             )]),
         };
-        let header = Map::from_iter([("kid".to_owned(), signer.kid.as_str().into())]);
-        jws::sign(TYPE, header, &claims, &signer.key).unwrap()
+        jws::sign_with_kid(TYPE, &signer.kid, &claims, &signer.key).unwrap()
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! Scopes (RFC 6749, section 3.3).
 
-/// A set of scope tokens: in alphabetical order, each once, separated by single spaces. Each access token remembered has one,
-/// and each Txn-Token says it again.
+/// A set of scope tokens: in alphabetical order, each once, separated by single spaces. Each access token remembered
+/// has one, and each Txn-Token says it again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope(Box<str>);
 

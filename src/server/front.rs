@@ -17,7 +17,7 @@ use crate::base::{Clock, Code, Connection, Entropy, Fault, RequestId, SourcePref
 use crate::defense::Cause;
 use crate::edge::{CountRefusals, Serve};
 use crate::gate::{Gate, OwnPaths, Services};
-use crate::telemetry::{AccessLine, AccessLog, Label, names};
+use crate::telemetry::{AccessLine, AccessLog, StatusClass, names};
 
 /// Behind the public door and its mutual-TLS twin.
 pub(super) struct PublicFront {
@@ -100,7 +100,7 @@ impl EdgeRefusals {
             "-".into(),
             "-".into(),
             code.name().into(),
-            Label::status_class(status),
+            StatusClass::of(status).into(),
         ];
         self.services.metrics.count(&names::REQUESTS, labels);
         self.services

@@ -94,7 +94,6 @@ pub(super) async fn open(
         db,
         keyring,
         pseudonyms,
-        started_at,
     });
     let authorization = Arc::new(authorization_server(
         &services,

@@ -1,5 +1,5 @@
-//! Whether each runtime that carries connections still turns. One that computes without an end, or waits for something that
-//! blocks, keeps its connections waiting while all others are well; nothing else would tell.
+//! Whether each runtime that carries connections still turns. One that computes without an end, or waits for
+//! something that blocks, keeps its connections waiting while all others are well; nothing else would tell.
 
 use std::future::ready;
 use std::pin::Pin;
@@ -11,7 +11,8 @@ use tokio::time::Instant;
 
 use crate::telemetry::Check;
 
-/// How long a runtime may go without a turn: it looks twenty times a second, and nothing that it does takes a thousandth of this.
+/// How long a runtime may go without a turn: it looks twenty times a second, and nothing that it does takes a
+/// thousandth of this.
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// When each runtime had its last turn.

@@ -1,4 +1,5 @@
-//! Forgetting what is over, a piece at a time, so that whoever waits for the writer waits for a piece and not for all of it.
+//! Forgetting what is over, a piece at a time, so that whoever waits for the writer waits for a piece and not for all
+//! of it.
 
 use super::batch::Batch;
 use super::db::Db;
@@ -18,8 +19,8 @@ pub struct Ended {
 }
 
 impl Db {
-    /// Removes every row that has ended by `now`. Many commits of others may lie between its own; what was removed before an
-    /// error stays so.
+    /// Removes every row that has ended by `now`. Many commits of others may lie between its own; what was removed
+    /// before an error stays so.
     ///
     /// # Errors
     /// As [`Db::query`] and [`Db::commit`].

@@ -1,9 +1,10 @@
-//! The write-ahead log goes into the file when callers have been answered (sqlite.org/wal.html, "Checkpointing"): SQLite by itself
-//! would do it within the commit that made the log long, and everyone whose batch was in that one would wait for it.
+//! The write-ahead log goes into the file when callers have been answered (sqlite.org/wal.html, "Checkpointing"):
+//! SQLite by itself would do it within the commit that made the log long, and everyone whose batch was in that one
+//! would wait for it.
 //!
-//! It is the writer's thread that does it. While it does, nothing is appended, so that all of the log can be in the file and
-//! the next commit begins it at its front: that bounds it. A reader that holds on to an old state keeps it from beginning again, as it
-//! always does in SQLite.
+//! It is the writer's thread that does it. While it does, nothing is appended, so that all of the log can be in the
+//! file and the next commit begins it at its front: that bounds it. A reader that holds on to an old state keeps it
+//! from beginning again, as it always does in SQLite.
 
 use rusqlite::Connection;
 

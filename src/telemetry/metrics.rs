@@ -6,7 +6,7 @@ use std::time::Duration;
 use metrics::{Key, KeyName, Level, Metadata, Recorder as _};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
-use super::series::{Counter, StatusClass, Timer};
+use super::series::{Counter, Timer};
 use crate::base::Timestamp;
 
 /// A metric of the table, with the names of its `N` labels.
@@ -105,12 +105,6 @@ impl Label {
     pub fn configured(name: &Arc<str>) -> Self {
         Self(metrics::SharedString::from_shared(Arc::clone(name)))
     }
-
-    /// The class of an HTTP status: `2xx`.
-    #[must_use]
-    pub fn status_class(status: http::StatusCode) -> Self {
-        StatusClass::of(status).into()
-    }
 }
 
 /// The metrics of one gateway. Cloning is cheap and shares them.
@@ -163,7 +157,8 @@ impl Metrics {
         self.counter(name, labels).count();
     }
 
-    /// The series itself, for who counts in it again and again: to find it costs more than to count. It is shown from now on.
+    /// The series itself, for who counts in it again and again: to find it costs more than to count. It is shown from
+    /// now on.
     #[must_use]
     pub fn counter<const N: usize>(&self, name: &Name<N>, labels: [Label; N]) -> Counter {
         Counter(self.recorder.register_counter(&key(name, labels), &METADATA))

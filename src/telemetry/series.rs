@@ -1,5 +1,5 @@
-//! Single series of the metrics, for who counts in the same ones again and again: to find a series by its labels costs several
-//! times what it costs to count in it.
+//! Single series of the metrics, for who counts in the same ones again and again: to find a series by its labels
+//! costs several times what it costs to count in it.
 
 use std::sync::OnceLock;
 use std::time::Duration;

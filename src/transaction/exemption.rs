@@ -1,7 +1,7 @@
 //! The low-value counters: what passed without approval since the customer last authenticated strongly (SCA-19).
 //!
-//! Reading them gives facts (see [`super::standing`]); only the Sealed write moves them, under the limit that the policy granted, so two payments at
-//! once cannot both take the last place.
+//! Reading them gives facts (see [`super::standing`]); only the Sealed write moves them, under the limit that the
+//! policy granted, so two payments at once cannot both take the last place.
 
 use crate::base::CustomerId;
 use crate::policy::{Consumption, Counter};

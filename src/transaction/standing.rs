@@ -1,5 +1,5 @@
-//! What the store says about a customer's payment before the policies decide: whether they trust its payee (SCA-17), and
-//! what passed without approval since they last authenticated strongly (SCA-19).
+//! What the store says about a customer's payment before the policies decide: whether they trust its payee (SCA-17),
+//! and what passed without approval since they last authenticated strongly (SCA-19).
 //!
 //! Both are facts of one moment and asked for together: a question costs more than the rows it finds.
 
@@ -7,8 +7,8 @@ use crate::base::{CustomerId, Timestamp};
 use crate::policy::Counters;
 use crate::store::{Db, Row, StoreError};
 
-/// Three questions for a value each: SQLite makes a plan for them once, and for the same tables joined a new one every time,
-/// because both are asked for the same customer.
+/// Three questions for a value each: SQLite makes a plan for them once, and for the same tables joined a new one
+/// every time, because both are asked for the same customer.
 pub(super) const SQL: &str = "SELECT (SELECT since FROM trusted_payee WHERE customer_id = $1 AND payee = $2), \
      (SELECT payments FROM low_value WHERE customer_id = $1 AND account = $3), \
      (SELECT sum_minor FROM low_value WHERE customer_id = $1 AND account = $3)";
@@ -22,7 +22,8 @@ pub struct Standing {
     pub counters: Counters,
 }
 
-/// How a payment of `customer` stands: `payee` is its [`super::payee::place`], `account` its [`super::exemption::account`].
+/// How a payment of `customer` stands: `payee` is its [`super::payee::place`], `account` its
+/// [`super::exemption::account`].
 ///
 /// # Errors
 /// [`StoreError`] when it cannot be read; the caller then has no such facts, and they open nothing (SCA-28).

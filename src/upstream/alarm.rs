@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A timer that is set for the first exchange of a connection and stays: an exchange is over long before its deadline, and to
-/// set a timer and take it back for each costs more than one that rings too early now and then.
+/// A timer that is set for the first exchange of a connection and stays: an exchange is over long before its
+/// deadline, and to set a timer and take it back for each costs more than one that rings too early now and then.
 #[derive(Default)]
 pub(super) struct Alarm(Option<Pin<Box<Sleep>>>);
 

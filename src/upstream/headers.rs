@@ -97,7 +97,8 @@ static OF_THE_GATEWAY: Names<{ NOT_OF_A_BACKEND.len() }> = Names::new(NOT_OF_A_B
 /// Letters that a name here can begin with.
 const LETTERS: usize = 26;
 
-/// Names of fields. Nearly all fields of nearly all messages are none of them, which two characteristics of a name tell.
+/// Names of fields. Nearly all fields of nearly all messages are none of them, which two characteristics of a name
+/// tell.
 struct Names<const N: usize> {
     names: [&'static str; N],
     /// By the first letter of a name: a bit for each length that there is.
@@ -105,7 +106,8 @@ struct Names<const N: usize> {
 }
 
 impl<const N: usize> Names<N> {
-    /// Of these, which are in lower case, begin with a letter and are shorter than 64 characters; otherwise it does not compile.
+    /// Of these, which are in lower case, begin with a letter and are shorter than 64 characters; otherwise it does
+    /// not compile.
     #[expect(
         clippy::indexing_slicing,
         reason = "when this is compiled, and a place out of bounds does not compile"

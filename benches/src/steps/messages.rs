@@ -204,7 +204,7 @@ fn txn_token(bench: &Workbench, claims: &Value) -> Outcome<String> {
     Ok(jws::sign_with_kid("txntoken+jwt", &key.kid, claims, &key.key)?)
 }
 
-/// What the gate says in one. It borrows them from the request, so making them is no part of the step.
+/// What the gate says in one. The step is the signing; making the claims, three texts of which are new, is not in it.
 fn claims(bench: &Workbench) -> Value {
     let digest = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
     json!({

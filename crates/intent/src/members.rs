@@ -1,5 +1,5 @@
-//! The JSON of an intent: its members in the order of canonical JSON (RFC 8785, section 3.2.3), absent ones left out, so
-//! that nothing has to be sorted when it is written.
+//! The JSON of an intent: its members in the order of canonical JSON (RFC 8785, section 3.2.3), absent ones left out,
+//! so that nothing has to be sorted when it is written.
 
 use crate::intent::Destination;
 use crate::{Intent, ListedPayment, Party};

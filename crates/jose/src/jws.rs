@@ -222,8 +222,8 @@ impl Header<'_> {
     }
 }
 
-/// The two kinds of key that tokens and proofs of every request are signed with. `jsonwebtoken` does not read `alg: Ed25519`
-/// (RFC 9864), and it would prepare the key and read header and claims once more for every token.
+/// The two kinds of key that tokens and proofs of every request are signed with. `jsonwebtoken` does not read `alg:
+/// Ed25519` (RFC 9864), and it would prepare the key and read header and claims once more for every token.
 fn verify_by<T: DeserializeOwned>(scheme: Scheme, token: &str, key: &PublicKey) -> Result<T, JwsError> {
     let (message, signature) = token.rsplit_once('.').ok_or(JwsError::Malformed)?;
     let signature = from_base64url(signature).ok_or(JwsError::Malformed)?;
@@ -289,7 +289,8 @@ fn compact(header: &impl Serialize, claims: &impl Serialize, key: &PrivateKey) -
     Ok(token)
 }
 
-/// Bytes of header and claims that most tokens stay below, so that the buffer seldom grows: a Txn-Token has about 1,000.
+/// Bytes of header and claims that most tokens stay below, so that the buffer seldom grows: a Txn-Token has about
+/// 1,000.
 const JSON_ROOM: usize = 1024;
 
 /// Characters of an Ed25519 or ES256 signature, with two dots; RSA signatures let the buffer grow.

@@ -68,8 +68,8 @@ impl Members {
         Ok(())
     }
 
-    /// Appends both members to `headers` whose signatures are known to have `labels`, because the caller put them there or
-    /// took all others away: they are not read again.
+    /// Appends both members to `headers` whose signatures are known to have `labels`, because the caller put them
+    /// there or took all others away: they are not read again.
     ///
     /// # Errors
     /// See [`AppendError`]; `headers` are then unchanged.

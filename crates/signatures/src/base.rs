@@ -129,7 +129,9 @@ pub fn signature_base<'m>(
 }
 
 /// Room for one long value: most bases hold a token, of the client or of the gateway.
-const A_TOKEN: usize = 1280;
+const TOKEN_ROOM: usize = 1280;
+/// Room for a line of the base: an identifier twice and a short value.
+const LINE_ROOM: usize = 96;
 
 /// A signature base, and where the value of its last line begins: what the member of `Signature-Input` says too.
 pub(crate) struct Base {
@@ -146,8 +148,8 @@ pub(crate) fn build(
     let known = components.iter().filter_map(Component::known_value).map(str::len);
     let guess = known
         .sum::<usize>()
-        .saturating_add(components.len().saturating_mul(96));
-    let mut base = String::with_capacity(guess.saturating_add(parameters.len() + A_TOKEN));
+        .saturating_add(components.len().saturating_mul(LINE_ROOM));
+    let mut base = String::with_capacity(guess.saturating_add(parameters.len() + TOKEN_ROOM));
     let mut rest = components;
     while let Some((component, later)) = rest.split_first() {
         let line = if later.contains(component) {

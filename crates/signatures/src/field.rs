@@ -109,8 +109,8 @@ fn write_raw<'l>(
     Ok(())
 }
 
-/// The line as text, when it is of printable ASCII and tabs. Without a way out in the middle, the compiler looks at many
-/// bytes at once.
+/// The line as text, when it is of printable ASCII and tabs. Without a way out in the middle, the compiler looks at
+/// many bytes at once.
 fn visible(line: &[u8]) -> Option<&str> {
     let fits = line
         .iter()

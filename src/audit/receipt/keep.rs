@@ -1,5 +1,5 @@
-//! Where receipts are kept: terms from the Sealed write on. What became of a payment stands in the log, in the entry that
-//! vouches for the receipt.
+//! Where receipts are kept: terms from the Sealed write on. What became of a payment stands in the log, in the entry
+//! that vouches for the receipt.
 
 use std::sync::Arc;
 
@@ -97,8 +97,8 @@ impl Receipts {
         Ok(digests)
     }
 
-    /// What the event of an outcome that became known later has to carry, maybe written by another process. `None` where
-    /// there is no receipt: no money was to move, or the customer was erased.
+    /// What the event of an outcome that became known later has to carry, maybe written by another process. `None`
+    /// where there is no receipt: no money was to move, or the customer was erased.
     ///
     /// # Errors
     /// [`ReceiptError`] when what is kept cannot be read.
@@ -120,7 +120,7 @@ impl Receipts {
     /// Adds to the write of an outcome that nothing was sent: there is nothing to show.
     pub fn withdraw(batch: &mut Batch, transaction: &TransactionId) {
         batch.run(
-            "DELETE FROM receipt WHERE txn = $1 AND answer IS NULL",
+            "DELETE FROM receipt WHERE txn = $1",
             vec![transaction.as_str().into()],
         );
     }

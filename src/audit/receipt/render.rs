@@ -67,7 +67,8 @@ pub(super) async fn receipt(log: &Log, terms: &Terms<'_>) -> Result<Found, Recei
     Ok(Found::Receipt(Box::new(Receipt(members))))
 }
 
-/// The entry that vouches for the receipt, the one about the payment that carries its digests, and the outcome it tells.
+/// The entry that vouches for the receipt, the one about the payment that carries its digests, and the outcome it
+/// tells.
 async fn vouched(log: &Log, transaction: &TransactionId) -> Result<Option<(Leaf, Outcome)>, LogError> {
     let leaves = log.find_by_transaction(transaction).await?;
     let mut latest_first = leaves.into_iter().rev();

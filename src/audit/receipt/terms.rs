@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 use crate::base::event::{Digest, ReceiptDigests};
 use crate::base::{Timestamp, TransactionId};
 
-/// What stood fast before the payment was sent. The intent is one when they are written, and its JSON when they are read.
+/// What stood fast before the payment was sent. The intent is one when they are written, and its JSON when they are
+/// read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Terms<'a, I = Value> {
     /// The transaction, which is the receipt's name too.

@@ -12,6 +12,8 @@ DROP TABLE used_nonce_before;
 
 -- Receipts are found by their transaction alone.
 DROP INDEX receipt_customer;
+-- What became of a payment is in the log, in the entry that vouches for the receipt.
+ALTER TABLE receipt DROP COLUMN answer;
 
 -- What was dated ahead lies in the order of its end as well, for the same reasons.
 ALTER TABLE proof_ahead RENAME TO proof_ahead_before;

@@ -16,7 +16,8 @@ struct Second {
 }
 
 thread_local! {
-    /// That of the last line: thousands of lines tell the same, and to make a date of a number is most of the work of a line.
+    /// That of the last line: thousands of lines tell the same, and to make a date of a number is most of the work of
+    /// a line.
     static LAST: Cell<Option<Second>> = const { Cell::new(None) };
 }
 

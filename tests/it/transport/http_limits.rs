@@ -127,7 +127,7 @@ async fn a_client_that_hangs_up_does_not_stop_its_request() {
         assert_eq!(opened.begun.recv().await.unwrap(), "/hold");
         asking.abort();
         assert!(asking.await.unwrap_err().is_cancelled());
-        // In HTTP/1.1 a client that sends nothing more may wait for its answer all the same.
+        // Over HTTP/1.1 the connection waits with it; only h2 drops the answer's future (`Completing::drop`).
         if protocol == "h2" {
             nobody_is_connected(&opened.metrics).await;
         }

@@ -1,5 +1,5 @@
-//! The text of canonical JSON while it is written: plain values in their one spelling, and the members of the objects that are
-//! open, so that each object can be put in order when it ends.
+//! The text of canonical JSON while it is written: plain values in their one spelling, and the members of the objects
+//! that are open, so that each object can be put in order when it ends.
 
 use super::{CanonicalError, MAX_SAFE_INTEGER};
 use serde::Deserialize;

@@ -57,7 +57,8 @@ fn appending_keeps_what_is_there_and_refuses_a_taken_label() {
     );
 }
 
-/// SIG-17: a value that the signer holds is signed as if it had been read, and one that is not in the message does not verify.
+/// SIG-17: a value that the signer holds is signed as if it had been read, and one that is not in the message does
+/// not verify.
 #[test]
 fn a_known_value_is_signed_as_if_it_had_been_read() {
     let (client, gateway) = (key(KeyKind::P256), key(KeyKind::Ed25519));

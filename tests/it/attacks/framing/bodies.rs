@@ -116,6 +116,21 @@ async fn a_body_that_ends_early_is_not_made_up_for() {
     assert_eq!(gateway.backend.count(), 0);
 }
 
+/// RFC 9112, section 9.6: whoever has sent a whole request may stop sending, and reads the answer.
+#[tokio::test]
+async fn a_client_that_stops_sending_gets_its_answer() {
+    let gateway = TestGateway::start().await;
+    let alice = gateway.alice().await;
+    let bytes = written(
+        alice.pay(PAYMENT),
+        &format!("content-length: {}\r\n", PAYMENT.len()),
+        PAYMENT,
+    );
+    let answer = gateway.public().send_and_hang_up(&bytes).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(gateway.backend.count(), 1);
+}
+
 /// HTTP-08: what was not read of a body must not be taken for the next request.
 #[tokio::test]
 async fn an_unread_body_ends_the_connection() {
