@@ -58,22 +58,23 @@ impl Settlement {
         }
     }
 
-    /// One run.
+    /// One run. What fails for one payment keeps no other waiting.
     ///
     /// # Errors
-    /// [`StoreError`]: the store is not to be read or written; the next run goes on.
+    /// [`StoreError`], the first: the store is not to be read or written; the next run goes on.
     pub async fn run(self: &Arc<Self>) -> Result<(), StoreError> {
-        self.write_what_waits().await?;
-        self.note_cut_off().await?;
-        self.ask_for_unknown().await?;
-        self.gauge().await
+        let written = self.write_what_waits().await;
+        let noted = self.note_cut_off().await;
+        let asked = self.ask_for_unknown().await;
+        self.gauge().await?;
+        written.and(noted).and(asked)
     }
 
     fn services(&self) -> &Services {
         &self.gate.services
     }
 
-    /// The store takes writes again, or this fails and everything waits on.
+    /// The store takes writes again, or this fails: what it did not take comes last in the next run.
     async fn write_what_waits(&self) -> Result<(), StoreError> {
         let services = self.services();
         while let Some(unwritten) = services.underway.next_unwritten() {
@@ -91,15 +92,16 @@ impl Settlement {
     /// Reserved, but carried by nobody: its request was aborted, or there was no room to keep its conclusion.
     async fn note_cut_off(&self) -> Result<(), StoreError> {
         let services = self.services();
+        let mut noted = Ok(());
         for (scope, transaction) in settlement::reserved(&services.db).await? {
             if services.underway.holds(&transaction) {
                 continue;
             }
             let mut batch = Batch::new();
             settlement::cut_off(&mut batch, &scope, &transaction, services.clock.now());
-            ignore_guard(services.db.commit(batch).await)?;
+            noted = noted.and(ignore_guard(services.db.commit(batch).await));
         }
-        Ok(())
+        noted
     }
 
     async fn ask_for_unknown(self: &Arc<Self>) -> Result<(), StoreError> {
@@ -108,21 +110,25 @@ impl Settlement {
         let next = unknown.last().filter(|_| more).map(|last| last.reserved_at);
         *self.after.lock().unwrap_or_else(PoisonError::into_inner) = next.unwrap_or_default();
         let snapshot = self.gate.snapshot();
-        let mut asking = JoinSet::new();
+        let (mut asking, mut asked) = (JoinSet::new(), Ok(()));
         for open in unknown {
             if !self.is_due(&open, &snapshot) {
                 continue;
             }
             if asking.len() >= AT_ONCE {
-                finished(asking.join_next().await)?;
+                asked = asked.and(finished(asking.join_next().await));
             }
             let (this, snapshot) = (Arc::clone(self), Arc::clone(&snapshot));
-            asking.spawn(async move { this.ask(open, &snapshot).await });
+            asking.spawn(async move {
+                let outcome = this.ask(&open, &snapshot).await;
+                // Asking again each second would not help a payment whose outcome the store does not take.
+                outcome.inspect_err(|_| this.wait(&open))
+            });
         }
         while !asking.is_empty() {
-            finished(asking.join_next().await)?;
+            asked = asked.and(finished(asking.join_next().await));
         }
-        Ok(())
+        asked
     }
 
     fn is_due(&self, open: &Open, snapshot: &Snapshot) -> bool {
@@ -137,30 +143,32 @@ impl Settlement {
         upstream.settle != Settle::Hold && inquiry.is_due(now)
     }
 
-    async fn ask(&self, open: Open, snapshot: &Snapshot) -> Result<(), StoreError> {
-        let sealed = settlement::order(&self.services().db, &open).await?;
+    async fn ask(&self, open: &Open, snapshot: &Snapshot) -> Result<(), StoreError> {
+        let sealed = settlement::order(&self.services().db, open).await?;
         let order = sealed.and_then(|sealed| order::open(&sealed, &open.transaction, &snapshot.keys));
         let Some(order) = order else {
             tracing::warn!(transaction = %open.transaction, "nothing was kept to settle a payment with");
-            return self.wait(&open);
+            self.wait(open);
+            return Ok(());
         };
         let Some(upstream) = snapshot.config.upstream(&open.upstream) else {
             return Ok(());
         };
         match &upstream.settle {
             Settle::Hold => Ok(()),
-            Settle::Retry => self.send_again(&open, &order, snapshot).await,
+            Settle::Retry => self.send_again(open, &order, snapshot).await,
             Settle::Probe { after, path } => {
                 let desk = self.desk(snapshot);
-                let Some(Ok(settling)) = question(&open, &order, path, &desk) else {
+                let Some(Ok(settling)) = question(open, &order, path, &desk) else {
                     tracing::warn!(transaction = %open.transaction, "a payment cannot be asked for");
-                    return self.wait(&open);
+                    self.wait(open);
+                    return Ok(());
                 };
                 let answer = upstream::send(&snapshot.upstreams, Sealed::of_settlement(settling)).await;
                 let said = Said::about(answer);
                 let (now, believed_from) = (self.services().clock.now(), open.since.plus(*after));
-                match self.hear(&open, said.word, believed_from, now) {
-                    Some(_) => self.settle(&open, said, Way::Probe, snapshot).await,
+                match self.hear(open, said.word, believed_from, now) {
+                    Some(_) => self.settle(open, said, Way::Probe, snapshot).await,
                     None => Ok(()),
                 }
             }
@@ -171,11 +179,15 @@ impl Settlement {
     async fn send_again(&self, open: &Open, order: &Order, snapshot: &Snapshot) -> Result<(), StoreError> {
         let Some(Ok(settling)) = repeat(open, order, &self.desk(snapshot)) else {
             tracing::warn!(transaction = %open.transaction, "a payment was not kept to be sent again");
-            return self.wait(open);
+            self.wait(open);
+            return Ok(());
         };
         let answer = upstream::send(&snapshot.upstreams, Sealed::of_settlement(settling)).await;
         match Said::again(answer) {
-            said if said.word == Word::Nothing => self.wait(open),
+            said if said.word == Word::Nothing => {
+                self.wait(open);
+                Ok(())
+            }
             said => self.settle(open, said, Way::Retry, snapshot).await,
         }
     }
@@ -188,10 +200,9 @@ impl Settlement {
         }
     }
 
-    fn wait(&self, open: &Open) -> Result<(), StoreError> {
+    fn wait(&self, open: &Open) {
         let now = self.services().clock.now();
         self.hear(open, Word::Nothing, now, now);
-        Ok(())
     }
 
     fn hear(&self, open: &Open, word: Word, believed_from: Timestamp, now: Timestamp) -> Option<Word> {

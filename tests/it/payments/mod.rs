@@ -6,6 +6,7 @@ mod probe;
 mod repeat;
 mod replay;
 mod retry;
+mod stuck;
 
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! Settling by sending again to a bank that executes one key once: `settle = "retry"`.
 
+use std::time::Duration;
+
 use super::{count, settled_by, states, until_known};
 use crate::support::{Deed, PAYMENT, Setting, TestGateway};
 
@@ -65,8 +67,8 @@ async fn without_settle_nothing_is_sent_again() {
     gateway.backend.next(Deed::Cut);
     alice.pay_under("k", PAYMENT).send().await;
     for _ in 0..3 {
-        gateway.advance(std::time::Duration::from_secs(60)).await;
-        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+        gateway.advance(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_millis(700)).await;
     }
     assert_eq!(count(&gateway, "POST") + count(&gateway, "GET"), 1);
 }

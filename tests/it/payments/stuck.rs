@@ -1,0 +1,58 @@
+//! A payment that the store does not take keeps no other from being settled (IDEM-08).
+
+use std::time::Duration;
+
+use countersign::store::Batch;
+
+use super::{settled_by, states, until_known};
+use crate::support::{Deed, PAYMENT, Setting, TestGateway, payment_of};
+
+const RETRY: Setting = settled_by("trust_domain = \"bank.internal\"\nsettle = \"retry\"");
+const HOLD: Setting = settled_by("trust_domain = \"bank.internal\"\nsettle = \"hold\"");
+
+/// From now on nothing changes in the oldest payment.
+const STUCK: &str = "CREATE TRIGGER stuck BEFORE UPDATE ON idempotency \
+    WHEN OLD.reserved_at = (SELECT min(reserved_at) FROM idempotency) \
+    BEGIN SELECT raise(ABORT, 'stuck'); END";
+
+async fn run(gateway: &TestGateway, statements: &[&'static str]) {
+    let mut batch = Batch::new();
+    for statement in statements {
+        batch.run(statement, Vec::new());
+    }
+    gateway.services.db.commit(batch).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_whose_outcome_is_not_taken_leaves_the_others_their_answers() {
+    let gateway = TestGateway::with(&[RETRY]).await;
+    run(&gateway, &[STUCK]).await;
+    let alice = gateway.alice().await;
+    for (key, body) in [("stuck", PAYMENT), ("k", &payment_of("12.51"))] {
+        gateway.backend.next(Deed::Cut);
+        let lost = alice.pay_under(key, body).send().await;
+        lost.assert_problem("outcome-unknown");
+        gateway.advance(Duration::from_secs(1)).await;
+    }
+    let answer = until_known(&alice, "k", &payment_of("12.51")).await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(states(&gateway).await, ["reserved", "answered"]);
+}
+
+#[tokio::test]
+async fn one_that_cannot_be_noted_as_cut_off_leaves_the_others_noted() {
+    let gateway = TestGateway::with(&[HOLD]).await;
+    let alice = gateway.alice().await;
+    for (key, body) in [("stuck", PAYMENT), ("k", &payment_of("12.51"))] {
+        gateway.backend.next(Deed::Cut);
+        alice.pay_under(key, body).send().await;
+        gateway.advance(Duration::from_secs(1)).await;
+    }
+    run(&gateway, &["UPDATE idempotency SET state = 'reserved'", STUCK]).await;
+    let noted = async {
+        while states(&gateway).await != ["reserved", "unknown"] {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(super::PATIENCE, noted).await.unwrap();
+}
