@@ -1,6 +1,7 @@
 //! Measures Countersign on the machine at hand (design 14): what `make bench` runs, and what its programs share.
 //!
-//! * `machine` describes it, pins processes to cores and says how much of the time belonged to somebody else;
+//! * `machine` describes it, pins processes to cores and says how much of the time belonged to somebody else,
+//!   `awake` keeps those cores from sleeping;
 //! * `home` makes a gateway's folder with customers by its `configuration`, `residents` are in its store before it starts,
 //!   `gateway` and `origin` run a release build in front of a plain backend;
 //! * `callers` are logged in by the reference client; `request` signs every request afresh; `load` sends them, in a closed
@@ -13,6 +14,7 @@
 //! It must never measure with anything of the gateway switched off, print a ratio of figures that were not taken in turns,
 //! or leave a process behind.
 
+pub mod awake;
 pub mod bars;
 pub mod callers;
 pub mod calm;

@@ -11,7 +11,7 @@ use countersign_bench::request::Kind;
 use countersign_bench::stage::{Effort, Stage, workplace};
 use countersign_bench::wire::Protocol;
 use countersign_bench::{
-    Outcome, calm, ceiling, compare, growth, machine, origin, payments, restart, scale, soak, tree,
+    Outcome, awake, calm, ceiling, compare, growth, machine, origin, payments, restart, scale, soak, tree,
     whereabouts,
 };
 
@@ -48,6 +48,9 @@ enum Command {
         #[arg(long)]
         key: PathBuf,
     },
+    /// Nothing, without sleeping
+    #[command(hide = true)]
+    Awake,
     /// The group commit's ceiling, as JSON
     #[command(hide = true)]
     Ceiling {
@@ -142,6 +145,10 @@ async fn run(command: Command) -> Outcome<()> {
         Command::Grow { config, entries } => {
             let growth = growth::grow(&config, entries).await?;
             print(&format!("{} entries added", growth.entries))
+        }
+        Command::Awake => {
+            awake::idle();
+            Ok(())
         }
         Command::Origin { port, chain, key } => origin::serve(port, &chain, &key).await,
         Command::Ceiling {

@@ -1,11 +1,13 @@
-//! Half of full load for a long time: whether memory, descriptors and latencies stay where they were.
+//! Half load for a long time: whether memory, descriptors and latencies stay where they were.
 //!
-//! The load is a mix, evenly paced: signed requests, token checks and payments over kept connections that are opened anew
+//! Half load takes half of the gateway's core. It is a mix, evenly paced: signed requests, token checks and payments over kept connections that are opened anew
 //! every minute, and besides new connections and logins all the while. Sessions outlive it: their tokens are renewed.
 
 use std::cell::Cell;
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
 
 use crate::Outcome;
 use crate::callers;
@@ -26,6 +28,9 @@ const MIX: [(Kind, f64); 3] = [(Kind::Signed, 0.6), (Kind::Proof, 0.2), (Kind::P
 const CONNECTIONS: usize = 8;
 /// New connections a second, each with a full handshake and its end.
 const HANDSHAKES_A_SECOND: f64 = 2.0;
+/// Half of a core is looked for so often, each time so long.
+const TRIALS: usize = 3;
+const TRIAL: Duration = Duration::from_secs(5);
 /// Latencies are told for each such span; connections are opened anew with it.
 const MINUTE: Duration = Duration::from_secs(60);
 /// How often memory, descriptors and files are looked at.
@@ -76,8 +81,9 @@ pub async fn measure(
     let watch = Watch::start();
     let mut stage = Stage::open(program, within).await?;
     let opened = Instant::now();
-    let rate = saturation(&mut stage, effort).await? / 2.0;
-    progress(&format!("soak: {rate:.0} requests a second"));
+    let saturation = saturation(&mut stage, effort).await?;
+    let rate = half_load(&mut stage, saturation).await?;
+    progress(&format!("soak: {rate:.0} requests a second, of {saturation:.0}"));
     tokio::time::sleep(CODE_LIFE.saturating_sub(opened.elapsed())).await;
     let (began, span) = (Instant::now(), MINUTE.min(length / 6));
     let (mut minutes, mut samples) = (Vec::new(), Vec::new());
@@ -92,9 +98,8 @@ pub async fn measure(
     let text = [
         circumstances(&watch, within),
         format!(
-            "{:.0} requests a second, half of what the mix saturates: 60 % signed, 20 % token checks, 20 % payments; besides \
-             {HANDSHAKES_A_SECOND:.0} new connections a second, and a login every {} s.",
-            rate,
+            "{rate:.0} requests a second, which take half of the gateway's core (all it can do is {saturation:.0}): 60 % signed, \
+             20 % token checks, 20 % payments; besides {HANDSHAKES_A_SECOND:.0} new connections a second, and a login every {} s.",
             LOGIN_EVERY.as_secs()
         ),
         verdicts(&minutes, &samples, settled),
@@ -116,31 +121,58 @@ async fn saturation(stage: &mut Stage, effort: Effort) -> Outcome<f64> {
     Ok(1.0 / seconds)
 }
 
+/// The rate of the mix that takes half of the gateway's core. Half of what it saturates takes more: at an even pace each request
+/// is woken for by itself, under full load one waking serves many.
+async fn half_load(stage: &mut Stage, saturation: f64) -> Outcome<f64> {
+    let mut rate = saturation / 2.0;
+    for _ in 0..TRIALS {
+        let (began, before) = (Instant::now(), stage.gateway().processor_time());
+        let loads = mix(stage, rate, TRIAL).await?;
+        ended(loads).await?;
+        let taken = stage.gateway().processor_time().saturating_sub(before);
+        rate *= 0.5 * began.elapsed().as_secs_f64() / taken.as_secs_f64().max(f64::MIN_POSITIVE);
+    }
+    Ok(rate.min(saturation / 2.0))
+}
+
+type Loads = Vec<(Kind, JoinHandle<Outcome<Report>>)>;
+
+/// Begins the mix.
+async fn mix(stage: &mut Stage, rate: f64, span: Duration) -> Outcome<Loads> {
+    let mut loads = Vec::new();
+    for (kind, share) in MIX {
+        let plan = stage.plan(kind, CONNECTIONS, Pace::Rate(rate * share), span);
+        loads.push((kind, tokio::spawn(run(plan.await?, stage.gateway().id()))));
+    }
+    Ok(loads)
+}
+
+async fn ended(loads: Loads) -> Outcome<Vec<(Kind, Report)>> {
+    let mut reports = Vec::new();
+    for (kind, load) in loads {
+        reports.push((kind, load.await??));
+    }
+    Ok(reports)
+}
+
 async fn minute(
     stage: &mut Stage,
     (rate, span, logins): (f64, Duration, usize),
     began: Instant,
     samples: &mut Vec<Sample>,
 ) -> Outcome<Minute> {
-    let mut loads = Vec::new();
-    let handshakes = (Kind::Handshake, HANDSHAKES_A_SECOND / rate);
-    for (kind, share) in MIX.into_iter().chain([handshakes]) {
-        let mut plan = stage
-            .plan(kind, CONNECTIONS, Pace::Rate(rate * share), span)
-            .await?;
-        if kind == Kind::Handshake {
-            plan.connections = 1;
-        }
-        loads.push((kind, tokio::spawn(run(plan, stage.gateway().id()))));
-    }
+    let mut loads = mix(stage, rate, span).await?;
+    let pace = Pace::Rate(HANDSHAKES_A_SECOND);
+    let handshakes = stage.plan(Kind::Handshake, 1, pace, span).await?;
+    loads.push((
+        Kind::Handshake,
+        tokio::spawn(run(handshakes, stage.gateway().id())),
+    ));
     let over = Cell::new(false);
     let reports = async {
-        let mut all: Vec<(Kind, Report)> = Vec::new();
-        for (kind, load) in loads {
-            all.push((kind, load.await??));
-        }
+        let reports = ended(loads).await;
         over.set(true);
-        Outcome::Ok(all)
+        reports
     };
     let sampling = sample(stage, began, &over);
     let (reports, seen, logins) = tokio::join!(reports, sampling, log_in(stage, logins, &over));

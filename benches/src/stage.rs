@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::Outcome;
+use crate::awake::Awake;
 use crate::callers::{self, App, Caller};
 use crate::ceiling::Ceiling;
 use crate::configuration::Shape;
@@ -30,7 +31,7 @@ pub struct Effort {
     pub span: Duration,
 }
 
-/// A gateway with its backend and logged-in customers.
+/// A gateway with its backend and logged-in customers, on cores that do not sleep.
 pub struct Stage {
     /// Its folder.
     pub home: Home,
@@ -41,6 +42,8 @@ pub struct Stage {
     apps: Vec<App>,
     gateway: Process,
     origin: Process,
+    /// Ends with it, so that what it took counts as ours.
+    _awake: Awake,
 }
 
 impl Stage {
@@ -69,6 +72,7 @@ impl Stage {
             cores,
             gateway,
             origin,
+            _awake: Awake::keep(cores, within)?,
         })
     }
 

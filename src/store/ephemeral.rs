@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::base::Timestamp;
 
@@ -33,23 +34,29 @@ pub struct Ephemeral<V> {
     capacity_per_shard: usize,
 }
 
+/// A part of the entries. Its table is made anew at every sweep, with room until the next: removing from a table and adding to
+/// it at the same rate makes it grow in the end, and a table never gives back what a flood made it take.
 struct Shard<V> {
     entries: HashMap<[u8; 32], (Timestamp, V)>,
+    /// How many entries make the next sweep worth it.
     sweep_at: usize,
+    /// No entry ends sooner: before that, a sweep finds nothing.
+    soonest_end: Timestamp,
+    /// When the last one was.
+    swept: Timestamp,
 }
+
+/// A shard sweeps at this many entries at the least,
+const SWEPT: usize = 64;
+/// and no sooner after the last time: while it is full, whoever asks for room does not sweep for one place.
+const BETWEEN_SWEEPS: Duration = Duration::from_secs(1);
 
 impl<V: Send> Ephemeral<V> {
     /// Room for about `capacity` live entries.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        let shard = || {
-            Mutex::new(Shard {
-                entries: HashMap::new(),
-                sweep_at: 64,
-            })
-        };
         Self {
-            shards: (0..SHARDS).map(|_| shard()).collect(),
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
             capacity_per_shard: capacity.div_ceil(SHARDS),
         }
@@ -71,7 +78,7 @@ impl<V: Send> Ephemeral<V> {
                 return Ok(Seen::Before);
             }
             shard.make_room(now, self.capacity_per_shard)?;
-            shard.entries.insert(key, (end, value));
+            shard.insert(key, value, end);
             Ok(Seen::First)
         })
     }
@@ -108,17 +115,46 @@ impl<V: Send> Ephemeral<V> {
     }
 }
 
+impl<V> Default for Shard<V> {
+    fn default() -> Self {
+        Self {
+            entries: HashMap::new(),
+            sweep_at: SWEPT,
+            soonest_end: Timestamp::from_micros(i64::MAX),
+            swept: Timestamp::from_micros(i64::MIN),
+        }
+    }
+}
+
 impl<V> Shard<V> {
+    fn insert(&mut self, key: [u8; 32], value: V, end: Timestamp) {
+        self.soonest_end = self.soonest_end.min(end);
+        self.entries.insert(key, (end, value));
+    }
+
     /// Sweeps out what has ended when there is much to sweep, so that its cost is spread over the insertions.
     fn make_room(&mut self, now: Timestamp, capacity: usize) -> Result<(), Full> {
-        if self.entries.len() >= self.sweep_at.min(capacity) {
-            self.entries.retain(|_, (until, _)| *until > now);
-            self.sweep_at = (self.entries.len() * 2).max(64);
+        let may_sweep = self.soonest_end <= now && self.swept.plus(BETWEEN_SWEEPS) <= now;
+        if self.entries.len() >= self.sweep_at.min(capacity) && may_sweep {
+            self.sweep(now);
         }
         if self.entries.len() >= capacity {
             Err(Full)
         } else {
             Ok(())
+        }
+    }
+
+    fn sweep(&mut self, now: Timestamp) {
+        let live = self.entries.values().filter(|(end, _)| *end > now).count();
+        let sweep_at = (live * 2).max(SWEPT);
+        let before = std::mem::take(self);
+        self.entries.reserve(sweep_at);
+        (self.sweep_at, self.swept) = (sweep_at, now);
+        for (key, (end, value)) in before.entries {
+            if end > now {
+                self.insert(key, value, end);
+            }
         }
     }
 }
@@ -160,5 +196,60 @@ mod tests {
         challenges.insert([1; 32], "challenge", END, START).await.unwrap();
         assert_eq!(challenges.take(&[1; 32], START).await, Some("challenge"));
         assert_eq!(challenges.take(&[1; 32], START).await, None);
+    }
+
+    const LIFE: Duration = Duration::from_secs(71);
+
+    /// `count` entries evenly within `span`, from `start` on.
+    fn fill(shard: &mut Shard<()>, count: u64, start: Timestamp, span: Duration) {
+        for n in 0..count {
+            let now = start.plus(span.mul_f64(n as f64 / count as f64));
+            let key = countersign_jose::sha256(&[now.micros().to_be_bytes(), n.to_be_bytes()].concat());
+            if shard.make_room(now, 1 << 20).is_ok() {
+                shard.insert(key, (), now.plus(LIFE));
+            }
+        }
+    }
+
+    #[test]
+    fn at_an_even_rate_it_takes_as_much_memory_after_an_hour_as_after_minutes() {
+        let (mut shard, hour) = (Shard::default(), Duration::from_secs(3600));
+        let rate = |span: Duration| 18 * span.as_secs();
+        fill(&mut shard, rate(hour / 12), START, hour / 12);
+        let after_minutes = shard.entries.capacity();
+        fill(&mut shard, rate(hour), START.plus(hour / 12), hour);
+        assert_eq!(shard.entries.capacity(), after_minutes);
+    }
+
+    #[test]
+    fn what_a_flood_took_is_given_back() {
+        let mut shard = Shard::default();
+        fill(&mut shard, 100_000, START, LIFE);
+        let most = shard.entries.capacity();
+        fill(&mut shard, 10_000, START.plus(2 * LIFE), 10 * LIFE);
+        assert!(
+            shard.entries.capacity() < most / 10,
+            "{}",
+            shard.entries.capacity()
+        );
+    }
+
+    #[test]
+    fn while_it_is_full_it_is_not_searched_for_every_caller() {
+        let mut shard = Shard::default();
+        let at = |millis| START.plus(Duration::from_millis(millis));
+        for n in 0..100_u8 {
+            shard.insert([n; 32], (), at(1000 + u64::from(n) * 100));
+        }
+        let mut room = |millis| {
+            let found = shard.make_room(at(millis), 100).is_ok();
+            (found, shard.entries.len())
+        };
+        assert_eq!(room(999), (false, 100), "none has ended");
+        assert_eq!(room(1050), (true, 99));
+        shard.insert([200; 32], (), at(90_000));
+        let mut room = |millis| shard.make_room(at(millis), 100).is_ok();
+        assert!(!room(1150), "one has ended, but it has only just been looked");
+        assert!(room(2050));
     }
 }

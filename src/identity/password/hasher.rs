@@ -11,6 +11,11 @@ use tokio::sync::oneshot;
 use super::ALGORITHM;
 use crate::base::Secret;
 
+/// How far these threads stand back behind those that carry requests, where they share a core (setpriority(2)): one hash takes
+/// as long as eighty requests, all of which would notice it.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
+
 /// Too many hashes wait already; try again in a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many passwords are being checked")]
@@ -108,7 +113,10 @@ impl Hasher {
             // A thread that cannot be started leaves the work to the others; with none, everything is Overloaded.
             let _ = std::thread::Builder::new()
                 .name("password-hash".to_owned())
-                .spawn(move || shared.work());
+                .spawn(move || {
+                    stand_back();
+                    shared.work();
+                });
         }
         Self { shared }
     }
@@ -259,6 +267,16 @@ impl Line {
         true
     }
 }
+
+/// The calling thread alone, as Linux takes it. Where that is refused it hashes as eagerly as everybody works.
+#[cfg(target_os = "linux")]
+fn stand_back() {
+    let _ = rustix::process::setpriority_process(None, NICE);
+}
+
+/// Elsewhere a priority is the whole process's.
+#[cfg(not(target_os = "linux"))]
+fn stand_back() {}
 
 fn hash(work: &Work, blocks: &mut Vec<Block>) -> Answer {
     let params = work.params.clone();

@@ -109,3 +109,22 @@ async fn a_hash_beyond_the_budget_is_refused_and_others_are_made() {
         once.expose()
     );
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn whoever_hashes_stands_back_and_nobody_else() {
+    let hasher = Hasher::start(1 << 20, 1, 10);
+    let caller = Caller::new(A.into(), false);
+    hasher.run(work(8), caller).await.unwrap();
+    // The name in parentheses, and seventeen fields behind it how nice it is (proc_pid_stat(5)).
+    let nice = |thread: std::fs::DirEntry| {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).ok()?;
+        let (name, fields) = stat.split_once('(')?.1.rsplit_once(')')?;
+        let nice: i32 = fields.split_whitespace().nth(16)?.parse().ok()?;
+        Some((name == "password-hash", nice))
+    };
+    let threads = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    let threads: Vec<_> = threads.filter_map(nice).collect();
+    assert!(threads.contains(&(true, NICE)));
+    assert!(threads.iter().all(|(hashes, nice)| *hashes || *nice < NICE));
+}
