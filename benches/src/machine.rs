@@ -20,13 +20,12 @@ pub struct Cores {
 }
 
 impl Cores {
-    /// The first two of this machine.
+    /// The first two of this machine, whichever of them this process runs on by now.
     #[must_use]
     pub fn of_this_machine() -> Self {
-        let last = std::thread::available_parallelism().map_or(0, |cores| cores.get() - 1);
         Self {
             server: 0,
-            load: last.min(1),
+            load: usize::from(cores() > 1),
         }
     }
 }
@@ -122,9 +121,7 @@ impl Watch {
     /// The share of the machine's time that others had, 0 to 1.
     #[must_use]
     pub fn others(&self) -> f64 {
-        let cores = std::fs::read_to_string("/proc/stat")
-            .map_or(1, |text| text.lines().filter(|line| is_core(line)).count().max(1));
-        let elapsed = self.began.elapsed().as_secs_f64() * cores as f64;
+        let elapsed = self.began.elapsed().as_secs_f64() * cores() as f64;
         let theirs = (busy() - self.busy) - (ours() - self.ours);
         (theirs / elapsed.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0)
     }
@@ -140,6 +137,11 @@ impl Watch {
         };
         format!("others had {:.0} % of the machine{much}", others * 100.0)
     }
+}
+
+/// Cores of the machine, not only those that this process may use.
+fn cores() -> usize {
+    read_to_string("/proc/stat").map_or(1, |text| text.lines().filter(|line| is_core(line)).count().max(1))
 }
 
 fn is_core(line: &str) -> bool {
@@ -164,4 +166,32 @@ fn ours() -> f64 {
     // utime, stime, cutime and cstime are fields 14 to 17; the name was the second.
     let ticks = after_name.split_whitespace().skip(11).take(4);
     ticks.filter_map(|text| text.parse::<f64>().ok()).sum::<f64>() / TICKS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_pinned_to_one_core_still_knows_of_the_other() {
+        let before = Cores::of_this_machine();
+        assert_eq!(before.server == before.load, cores() == 1);
+        let pinned = std::thread::spawn(move || {
+            pin_this_thread(before.load);
+            Cores::of_this_machine()
+        });
+        let after = pinned.join().unwrap();
+        assert_eq!((after.server, after.load), (before.server, before.load));
+    }
+
+    fn pin_this_thread(core: usize) {
+        let thread = std::fs::read_link("/proc/thread-self").unwrap();
+        let id = thread.file_name().unwrap().to_owned();
+        let done = Command::new("taskset")
+            .args(["-p", "-c", &core.to_string()])
+            .arg(id)
+            .output();
+        assert!(done.unwrap().status.success());
+        assert_eq!(std::thread::available_parallelism().unwrap().get(), 1);
+    }
 }

@@ -50,7 +50,10 @@ enum Command {
     },
     /// Nothing, without sleeping
     #[command(hide = true)]
-    Awake,
+    Awake {
+        #[arg(long)]
+        parent: u32,
+    },
     /// The group commit's ceiling, as JSON
     #[command(hide = true)]
     Ceiling {
@@ -146,8 +149,8 @@ async fn run(command: Command) -> Outcome<()> {
             let growth = growth::grow(&config, entries).await?;
             print(&format!("{} entries added", growth.entries))
         }
-        Command::Awake => {
-            awake::idle();
+        Command::Awake { parent } => {
+            awake::idle(parent);
             Ok(())
         }
         Command::Origin { port, chain, key } => origin::serve(port, &chain, &key).await,

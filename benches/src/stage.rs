@@ -43,7 +43,7 @@ pub struct Stage {
     gateway: Process,
     origin: Process,
     /// Ends with it, so that what it took counts as ours.
-    _awake: Awake,
+    awake: Awake,
 }
 
 impl Stage {
@@ -72,7 +72,7 @@ impl Stage {
             cores,
             gateway,
             origin,
-            _awake: Awake::keep(cores, within)?,
+            awake: Awake::keep(cores, within).await?,
         })
     }
 
@@ -162,8 +162,9 @@ impl Stage {
     /// Ends everything.
     ///
     /// # Errors
-    /// The gateway cannot be asked to.
-    pub fn close(self) -> Outcome<()> {
+    /// The gateway cannot be asked to, or a core fell asleep meanwhile.
+    pub fn close(mut self) -> Outcome<()> {
+        self.awake.check()?;
         self.gateway.stop()?;
         self.origin.kill();
         Ok(())

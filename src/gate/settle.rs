@@ -25,10 +25,14 @@ use crate::telemetry::{Label, names};
 use crate::transaction::idempotency::Outcome;
 use crate::transaction::inquiry::{Inquiry, Word};
 use crate::transaction::settlement::{self, Open, Order, Way};
+use crate::transaction::underway::Unwritten;
 use crate::upstream::{self, Answer, SendError};
 
 /// Payments asked for at once.
 const AT_ONCE: usize = 16;
+
+/// So many writes that fail in a row, and the others wait for the next run.
+const FAILING: usize = 3;
 
 /// Finds out what became of payments.
 pub struct Settlement {
@@ -66,42 +70,50 @@ impl Settlement {
         let written = self.write_what_waits().await;
         let noted = self.note_cut_off().await;
         let asked = self.ask_for_unknown().await;
-        self.gauge().await?;
-        written.and(noted).and(asked)
+        let gauged = self.gauge().await;
+        written.and(noted).and(asked).and(gauged)
     }
 
     fn services(&self) -> &Services {
         &self.gate.services
     }
 
-    /// The store takes writes again, or this fails: what it did not take comes last in the next run.
+    /// Conclusions that the store has not taken. One that it refuses again comes last in the next run.
     async fn write_what_waits(&self) -> Result<(), StoreError> {
         let services = self.services();
-        while let Some(unwritten) = services.underway.next_unwritten() {
-            match services.db.commit(Arc::clone(&unwritten.batch)).await {
-                Err(StoreError::Guard(_)) | Ok(()) => {}
-                Err(error) => {
-                    services.underway.keep(unwritten);
-                    return Err(error);
-                }
+        let mut tries = Tries::default();
+        for _ in 0..services.underway.count_unwritten() {
+            let Some(unwritten) = services.underway.next_unwritten() else {
+                break;
+            };
+            let outcome = ignore_guard(services.db.commit(Arc::clone(&unwritten.batch)).await);
+            if outcome.is_err() {
+                services.underway.keep(unwritten);
+            }
+            tries.add(outcome);
+            if tries.are_enough() {
+                break;
             }
         }
-        Ok(())
+        tries.outcome
     }
 
     /// Reserved, but carried by nobody: its request was aborted, or there was no room to keep its conclusion.
     async fn note_cut_off(&self) -> Result<(), StoreError> {
         let services = self.services();
-        let mut noted = Ok(());
+        let mut tries = Tries::default();
         for (scope, transaction) in settlement::reserved(&services.db).await? {
             if services.underway.holds(&transaction) {
                 continue;
             }
             let mut batch = Batch::new();
             settlement::cut_off(&mut batch, &scope, &transaction, services.clock.now());
-            noted = noted.and(ignore_guard(services.db.commit(batch).await));
+            tries.add(ignore_guard(services.db.commit(batch).await));
+            if tries.are_enough() {
+                break;
+            }
         }
-        noted
+        tries.outcome
     }
 
     async fn ask_for_unknown(self: &Arc<Self>) -> Result<(), StoreError> {
@@ -121,7 +133,7 @@ impl Settlement {
             let (this, snapshot) = (Arc::clone(self), Arc::clone(&snapshot));
             asking.spawn(async move {
                 let outcome = this.ask(&open, &snapshot).await;
-                // Asking again each second would not help a payment whose outcome the store does not take.
+                // To ask every second would not help a payment of which the store cannot be read.
                 outcome.inspect_err(|_| this.wait(&open))
             });
         }
@@ -131,7 +143,11 @@ impl Settlement {
         asked
     }
 
+    /// What is known and waits to be written is not asked for again.
     fn is_due(&self, open: &Open, snapshot: &Snapshot) -> bool {
+        if self.services().underway.holds(&open.transaction) {
+            return false;
+        }
         let Some(upstream) = snapshot.config.upstream(&open.upstream) else {
             return false;
         };
@@ -213,6 +229,8 @@ impl Settlement {
         inquiry.hear(word, believed_from, now)
     }
 
+    /// Writes what became of a payment, or keeps it until the store takes it: what a backend has said once it need not be able
+    /// to say again.
     async fn settle(&self, open: &Open, said: Said, way: Way, snapshot: &Snapshot) -> Result<(), StoreError> {
         let services = self.services();
         let executed = said.answer.is_some();
@@ -237,7 +255,12 @@ impl Settlement {
         });
         settlement::settle(&mut batch, open, &outcome, way, now);
         batch.record(now, &*services.entropy, &event);
-        ignore_guard(services.db.commit(batch).await)?;
+        let batch = Arc::new(batch);
+        let written = ignore_guard(services.db.commit(Arc::clone(&batch)).await);
+        if written.is_err() {
+            let held = services.underway.begin(&open.transaction);
+            services.underway.keep(Unwritten { batch, held });
+        }
         tracing::info!(transaction = %open.transaction, by = way.as_str(), executed, "a payment was settled");
         let label = if executed { "executed" } else { "not-executed" };
         let upstream = Label::configured(&Arc::from(open.upstream.as_str()));
@@ -246,7 +269,7 @@ impl Settlement {
             .count(&names::PAYMENTS_SETTLED, [upstream, label.into()]);
         let mut inquiries = self.inquiries.lock().unwrap_or_else(PoisonError::into_inner);
         inquiries.remove(&open.transaction);
-        Ok(())
+        written
     }
 
     /// How many outcomes are unknown, for whoever watches; `hold` waits for people to look here.
@@ -329,6 +352,40 @@ fn is_about_the_moment(status: StatusCode) -> bool {
                 | StatusCode::TOO_MANY_REQUESTS
                 | StatusCode::UNAUTHORIZED
         )
+}
+
+/// Writes one after the other, each for a payment of its own.
+struct Tries {
+    /// The first failure.
+    outcome: Result<(), StoreError>,
+    failed_in_a_row: usize,
+}
+
+impl Default for Tries {
+    fn default() -> Self {
+        Self {
+            outcome: Ok(()),
+            failed_in_a_row: 0,
+        }
+    }
+}
+
+impl Tries {
+    fn add(&mut self, outcome: Result<(), StoreError>) {
+        self.failed_in_a_row = if outcome.is_err() {
+            self.failed_in_a_row + 1
+        } else {
+            0
+        };
+        if self.outcome.is_ok() {
+            self.outcome = outcome;
+        }
+    }
+
+    /// It is the store that fails, not what is written: live payments need its thread.
+    const fn are_enough(&self) -> bool {
+        self.failed_in_a_row >= FAILING
+    }
 }
 
 /// Somebody else was first; what they wrote stands.

@@ -48,8 +48,10 @@ struct Shard<V> {
 
 /// A shard sweeps at this many entries at the least,
 const SWEPT: usize = 64;
-/// and no sooner after the last time: while it is full, whoever asks for room does not sweep for one place.
+/// no sooner after the last time: while it is full, whoever asks for room does not sweep for one place;
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(1);
+/// and, however few have ended, no later: the room that a flood took is given back.
+const A_SWEEP_EVERY: Duration = Duration::from_mins(1);
 
 impl<V: Send> Ephemeral<V> {
     /// Room for about `capacity` live entries.
@@ -134,9 +136,8 @@ impl<V> Shard<V> {
 
     /// Sweeps out what has ended when there is much to sweep, so that its cost is spread over the insertions.
     fn make_room(&mut self, now: Timestamp, capacity: usize) -> Result<(), Full> {
-        let may_sweep = self.soonest_end <= now && self.swept.plus(BETWEEN_SWEEPS) <= now;
-        if self.entries.len() >= self.sweep_at.min(capacity) && may_sweep {
-            self.sweep(now);
+        if self.is_worth_a_sweep(now, capacity) {
+            self.sweep(now, capacity);
         }
         if self.entries.len() >= capacity {
             Err(Full)
@@ -145,11 +146,19 @@ impl<V> Shard<V> {
         }
     }
 
-    fn sweep(&mut self, now: Timestamp) {
+    fn is_worth_a_sweep(&self, now: Timestamp, capacity: usize) -> bool {
+        let count = self.entries.len();
+        let crowded = count >= self.sweep_at.min(capacity);
+        let rested = |span| self.swept.plus(span) <= now || now < self.swept;
+        let due = crowded && rested(BETWEEN_SWEEPS) || count >= SWEPT && rested(A_SWEEP_EVERY);
+        due && self.soonest_end <= now
+    }
+
+    fn sweep(&mut self, now: Timestamp, capacity: usize) {
         let live = self.entries.values().filter(|(end, _)| *end > now).count();
         let sweep_at = (live * 2).max(SWEPT);
         let before = std::mem::take(self);
-        self.entries.reserve(sweep_at);
+        self.entries.reserve(sweep_at.min(capacity));
         (self.sweep_at, self.swept) = (sweep_at, now);
         for (key, (end, value)) in before.entries {
             if end > now {
@@ -224,9 +233,9 @@ mod tests {
     #[test]
     fn what_a_flood_took_is_given_back() {
         let mut shard = Shard::default();
-        fill(&mut shard, 100_000, START, LIFE);
+        fill(&mut shard, 300_000, START, 3 * LIFE);
         let most = shard.entries.capacity();
-        fill(&mut shard, 10_000, START.plus(2 * LIFE), 10 * LIFE);
+        fill(&mut shard, 10_000, START.plus(3 * LIFE), 10 * LIFE);
         assert!(
             shard.entries.capacity() < most / 10,
             "{}",
@@ -251,5 +260,17 @@ mod tests {
         let mut room = |millis| shard.make_room(at(millis), 100).is_ok();
         assert!(!room(1150), "one has ended, but it has only just been looked");
         assert!(room(2050));
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_keeps_no_room_taken() {
+        let mut shard = Shard::default();
+        let hour = Duration::from_secs(3600);
+        for n in 0..100_u8 {
+            shard.insert([n; 32], (), START.plus(if n == 0 { LIFE } else { 2 * hour }));
+        }
+        assert!(shard.make_room(START.plus(hour), 100).is_ok());
+        shard.insert([100; 32], (), START.plus(LIFE));
+        assert!(shard.make_room(START.plus(LIFE), 100).is_ok());
     }
 }

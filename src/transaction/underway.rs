@@ -78,6 +78,12 @@ impl Underway {
         }
     }
 
+    /// How many conclusions wait.
+    #[must_use]
+    pub fn count_unwritten(&self) -> usize {
+        self.unwritten().len()
+    }
+
     /// The conclusion that has waited longest.
     #[must_use]
     pub fn next_unwritten(&self) -> Option<Unwritten> {

@@ -271,7 +271,11 @@ impl Line {
 /// The calling thread alone, as Linux takes it. Where that is refused it hashes as eagerly as everybody works.
 #[cfg(target_os = "linux")]
 fn stand_back() {
-    let _ = rustix::process::setpriority_process(None, NICE);
+    use rustix::process::{getpriority_process, setpriority_process};
+    let stood_back = getpriority_process(None).and_then(|nice| setpriority_process(None, nice + NICE));
+    if let Err(error) = stood_back {
+        tracing::debug!(%error, "threads that hash passwords have the priority of all others");
+    }
 }
 
 /// Elsewhere a priority is the whole process's.

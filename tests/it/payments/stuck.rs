@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use countersign::store::Batch;
 
-use super::{settled_by, states, until_known};
+use super::{count, settled_by, states, until_known};
 use crate::support::{Deed, PAYMENT, Setting, TestGateway, payment_of};
 
 const RETRY: Setting = settled_by("trust_domain = \"bank.internal\"\nsettle = \"retry\"");
@@ -13,6 +13,11 @@ const HOLD: Setting = settled_by("trust_domain = \"bank.internal\"\nsettle = \"h
 /// From now on nothing changes in the oldest payment.
 const STUCK: &str = "CREATE TRIGGER stuck BEFORE UPDATE ON idempotency \
     WHEN OLD.reserved_at = (SELECT min(reserved_at) FROM idempotency) \
+    BEGIN SELECT raise(ABORT, 'stuck'); END";
+
+/// From now on its outcome does not become known.
+const STUCK_UNKNOWN: &str = "CREATE TRIGGER stuck BEFORE UPDATE ON idempotency \
+    WHEN OLD.state = 'unknown' AND OLD.reserved_at = (SELECT min(reserved_at) FROM idempotency) \
     BEGIN SELECT raise(ABORT, 'stuck'); END";
 
 async fn run(gateway: &TestGateway, statements: &[&'static str]) {
@@ -55,4 +60,32 @@ async fn one_that_cannot_be_noted_as_cut_off_leaves_the_others_noted() {
         }
     };
     tokio::time::timeout(super::PATIENCE, noted).await.unwrap();
+}
+
+/// It is heard once, and written when the store takes it.
+#[tokio::test]
+async fn an_outcome_that_was_heard_is_not_asked_for_again() {
+    let gateway = TestGateway::with(&[RETRY]).await;
+    run(&gateway, &[STUCK_UNKNOWN]).await;
+    let alice = gateway.alice().await;
+    for (key, body) in [("stuck", PAYMENT), ("k", &payment_of("12.51"))] {
+        gateway.backend.next(Deed::Cut);
+        alice.pay_under(key, body).send().await;
+        gateway.advance(Duration::from_secs(1)).await;
+    }
+    let answer = until_known(&alice, "k", &payment_of("12.51")).await;
+    assert_eq!(answer.status(), 200);
+    for _ in 0..3 {
+        gateway.advance(Duration::from_secs(60)).await;
+        alice
+            .pay_under("stuck", PAYMENT)
+            .expect_refusal("outcome-unknown")
+            .await;
+    }
+    assert_eq!(states(&gateway).await, ["unknown", "answered"]);
+    assert_eq!(count(&gateway, "POST"), 4, "each once, and once more");
+    run(&gateway, &["DROP TRIGGER stuck"]).await;
+    let answer = until_known(&alice, "stuck", PAYMENT).await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(count(&gateway, "POST"), 4);
 }
