@@ -4,6 +4,7 @@
 //! every minute, and besides new connections and logins all the while. Sessions outlive it: their tokens are renewed.
 
 use std::cell::Cell;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,8 @@ const TRIAL: Duration = Duration::from_secs(5);
 const MINUTE: Duration = Duration::from_secs(60);
 /// How often memory, descriptors and files are looked at.
 const SAMPLED_EVERY: Duration = Duration::from_secs(10);
+/// A bare file is flushed this often on the same disk, to tell whose stalls are whose.
+const FLUSHED_EVERY: Duration = Duration::from_millis(100);
 /// A customer logs in this often; with as many as there are, each code is used once (RFC 6238, section 5.2).
 const LOGIN_EVERY: Duration = Duration::from_secs(5);
 /// The codes of the first logins are used up for this long.
@@ -66,6 +69,8 @@ struct Minute {
     logins: usize,
     signed: Histogram,
     payments: Histogram,
+    /// How long the disk took for a bare file at most.
+    longest_flush: Duration,
 }
 
 /// Measures for `length`, and writes table and plots.
@@ -176,10 +181,14 @@ async fn minute(
         over.set(true);
         reports
     };
-    let sampling = sample(stage, began, &over);
-    let (reports, seen, logins) = tokio::join!(reports, sampling, log_in(stage, logins, &over));
+    let (reports, seen, logins, flushes) = tokio::join!(
+        reports,
+        sample(stage, began, &over),
+        log_in(stage, logins, &over),
+        flush(stage, &over)
+    );
     samples.extend(seen);
-    let (reports, logins) = (reports?, logins?);
+    let (reports, (logins, failed_logins), longest_flush) = (reports?, logins?, flushes?);
     let of = |wanted| {
         let found = reports.iter().find(|(kind, _)| *kind == wanted);
         found.map_or_else(Histogram::default, |(_, report)| report.latencies.clone())
@@ -187,10 +196,11 @@ async fn minute(
     Ok(Minute {
         ends: minutes(began),
         rate: reports.iter().map(|(_, report)| report.rate).sum(),
-        failures: reports.iter().map(|(_, report)| report.failures()).sum(),
+        failures: reports.iter().map(|(_, report)| report.failures()).sum::<u64>() + failed_logins,
         logins,
         signed: of(Kind::Signed),
         payments: of(Kind::Payment),
+        longest_flush,
     })
 }
 
@@ -205,6 +215,27 @@ async fn sample(stage: &Stage, began: Instant, over: &Cell<bool>) -> Vec<Sample>
         pause(SAMPLED_EVERY, over).await;
     }
     samples
+}
+
+/// Flushes a bare file beside the store all the while; how long that took at most.
+async fn flush(stage: &Stage, over: &Cell<bool>) -> Outcome<Duration> {
+    let path = stage.home.path("flushed");
+    let mut longest = Duration::ZERO;
+    while !over.get() {
+        let path = path.clone();
+        let took = tokio::task::spawn_blocking(move || flushed(&path)).await??;
+        longest = longest.max(took);
+        pause(FLUSHED_EVERY, over).await;
+    }
+    Ok(longest)
+}
+
+fn flushed(path: &Path) -> std::io::Result<Duration> {
+    let mut file = std::fs::File::create(path)?;
+    file.write_all(&[1; 4096])?;
+    let began = Instant::now();
+    file.sync_data()?;
+    Ok(began.elapsed())
 }
 
 /// Waits, but not longer than until it is over.
@@ -228,17 +259,23 @@ fn look(stage: &Stage, gateway: &Process, began: Instant) -> Sample {
     }
 }
 
-/// Lets customers log in, each in turn after those who did before; says how many did.
-async fn log_in(stage: &Stage, before: usize, over: &Cell<bool>) -> Outcome<usize> {
-    let mut count = 0;
-    while !over.get() {
-        let mut customers = stage.home.customers.iter().cycle();
-        let customer = customers.nth(before + count);
-        callers::log_in_once(&stage.home, customer.ok_or("a home has customers")?).await?;
-        count += 1;
+/// Lets customers log in, each in turn after those who did before; says how many did, and how many could not.
+async fn log_in(stage: &Stage, before: usize, over: &Cell<bool>) -> Outcome<(usize, u64)> {
+    let (mut done, mut failed) = (0, 0);
+    for customer in stage.home.customers.iter().cycle().skip(before) {
+        if over.get() {
+            break;
+        }
+        match callers::log_in_once(&stage.home, customer).await {
+            Ok(()) => done += 1,
+            Err(error) => {
+                progress(&format!("soak: a login failed: {error}"));
+                failed += 1;
+            }
+        }
         pause(LOGIN_EVERY, over).await;
     }
-    Ok(count)
+    Ok((done, failed))
 }
 
 fn told(minute: &Minute, sample: Option<&Sample>) -> String {
@@ -288,7 +325,7 @@ fn verdicts(minutes: &[Minute], samples: &[Sample], settled: f64) -> String {
     };
     let failures: u64 = minutes.iter().map(|minute| minute.failures).sum();
     format!(
-        "The last third of what follows minute {settled:.0}, by the first: {}; {}; {}; {}. {failures} requests failed.",
+        "The last third of what follows minute {settled:.0}, by the first: {}; {}; {}; {}. {failures} requests and logins failed.",
         one("memory", held(|sample| sample.memory), median, MEMORY_FLAT),
         one(
             "descriptors",
@@ -324,6 +361,7 @@ fn figures(minutes: &[Minute], samples: &[Sample]) -> String {
             format!("{:.2}", millis(&minute.signed, 0.99)),
             format!("{:.2}", millis(&minute.payments, 0.5)),
             format!("{:.2}", millis(&minute.payments, 0.99)),
+            format!("{:.0}", minute.longest_flush.as_secs_f64() * 1e3),
             format!("{:.1}", held(|sample| sample.memory)),
             format!("{:.0}", held(|sample| sample.descriptors)),
             format!("{:.1}", held(|sample| sample.store)),
@@ -339,6 +377,7 @@ fn figures(minutes: &[Minute], samples: &[Sample]) -> String {
         "p99, ms",
         "payment p50, ms",
         "p99, ms",
+        "longest flush, ms",
         "memory, MiB",
         "descriptors",
         "store, MiB",
