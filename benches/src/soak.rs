@@ -1,10 +1,10 @@
 //! Half load for a long time: whether memory, descriptors and latencies stay where they were.
 //!
-//! Half load takes half of the gateway's core. It is a mix, evenly paced: signed requests, token checks and payments over kept connections that are opened anew
-//! every minute, and besides new connections and logins all the while. Sessions outlive it: their tokens are renewed.
+//! Half load takes half of the gateway's core. It is a mix, evenly paced: signed requests, token checks and payments over
+//! kept connections that are opened anew every minute, and besides new connections and logins all the while. Sessions
+//! outlive it: their tokens are renewed.
 
 use std::cell::Cell;
-use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::Outcome;
 use crate::callers;
+use crate::ceiling::flush_a_page;
 use crate::document::{Document, circumstances, progress, table, thousands};
 use crate::gateway::store_bytes;
 use crate::histogram::Histogram;
@@ -231,11 +232,7 @@ async fn flush(stage: &Stage, over: &Cell<bool>) -> Outcome<Duration> {
 }
 
 fn flushed(path: &Path) -> std::io::Result<Duration> {
-    let mut file = std::fs::File::create(path)?;
-    file.write_all(&[1; 4096])?;
-    let began = Instant::now();
-    file.sync_data()?;
-    Ok(began.elapsed())
+    flush_a_page(&mut std::fs::File::create(path)?)
 }
 
 /// Waits, but not longer than until it is over.

@@ -69,12 +69,12 @@ async fn conclude(
         exchange.payment = Some(reservation.transaction.clone());
     }
     let batch = Arc::new(conclusion(&reservation, &outcome, event, services));
-    if let Err(error) = services.db.commit(Arc::clone(&batch)).await {
+    let held = reservation.held;
+    let written = services
+        .underway
+        .conclude(&services.db, Unwritten { batch, held });
+    if let Err(error) = written.await {
         tracing::error!(%error, "the outcome of a payment could not be recorded");
-        let held = reservation.held;
-        if error.guard().is_none() {
-            services.underway.keep(Unwritten { batch, held });
-        }
         let fault = Fault::new(Code::OutcomeUnknown)
             .retry_after(ASK_AGAIN)
             .cause(error);

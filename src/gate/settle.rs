@@ -86,11 +86,8 @@ impl Settlement {
             let Some(unwritten) = services.underway.next_unwritten() else {
                 break;
             };
-            let outcome = ignore_guard(services.db.commit(Arc::clone(&unwritten.batch)).await);
-            if outcome.is_err() {
-                services.underway.keep(unwritten);
-            }
-            tries.add(outcome);
+            let written = services.underway.conclude(&services.db, unwritten);
+            tries.add(ignore_guard(written.await));
             if tries.are_enough() {
                 break;
             }
@@ -255,12 +252,11 @@ impl Settlement {
         });
         settlement::settle(&mut batch, open, &outcome, way, now);
         batch.record(now, &*services.entropy, &event);
-        let batch = Arc::new(batch);
-        let written = ignore_guard(services.db.commit(Arc::clone(&batch)).await);
-        if written.is_err() {
-            let held = services.underway.begin(&open.transaction);
-            services.underway.keep(Unwritten { batch, held });
-        }
+        let (batch, held) = (Arc::new(batch), services.underway.begin(&open.transaction));
+        let written = services
+            .underway
+            .conclude(&services.db, Unwritten { batch, held });
+        let written = ignore_guard(written.await);
         tracing::info!(transaction = %open.transaction, by = way.as_str(), executed, "a payment was settled");
         let label = if executed { "executed" } else { "not-executed" };
         let upstream = Label::configured(&Arc::from(open.upstream.as_str()));

@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::TransactionId;
-use crate::store::Batch;
+use crate::store::{Batch, Db, StoreError};
 
 /// Conclusions that may wait for the store. What is more is left to settlement, as after a crash.
 const WAITING: usize = 4096;
@@ -68,8 +68,20 @@ impl Underway {
         self.open().get(transaction) == Some(&Phase::Sending)
     }
 
+    /// Writes a conclusion, or keeps it until the store takes it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; it is kept unless a guard did not hold, for then somebody else was first.
+    pub async fn conclude(&self, db: &Db, unwritten: Unwritten) -> Result<(), StoreError> {
+        let outcome = db.commit(Arc::clone(&unwritten.batch)).await;
+        if outcome.as_ref().is_err_and(|error| error.guard().is_none()) {
+            self.keep(unwritten);
+        }
+        outcome
+    }
+
     /// Keeps a conclusion that the store has not taken. Without room it is dropped, and its payment is as one cut off.
-    pub fn keep(&self, unwritten: Unwritten) {
+    fn keep(&self, unwritten: Unwritten) {
         let mut waiting = self.unwritten();
         if waiting.len() < WAITING {
             self.open()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use countersign::store::Batch;
 
 use super::{count, settled_by, states, until_known};
-use crate::support::{Deed, PAYMENT, Setting, TestGateway, payment_of};
+use crate::support::{Caller, Deed, PAYMENT, Setting, TestGateway, payment_of};
 
 const RETRY: Setting = settled_by("trust_domain = \"bank.internal\"\nsettle = \"retry\"");
 const HOLD: Setting = settled_by("trust_domain = \"bank.internal\"\nsettle = \"hold\"");
@@ -28,17 +28,22 @@ async fn run(gateway: &TestGateway, statements: &[&'static str]) {
     gateway.services.db.commit(batch).await.unwrap();
 }
 
+/// Two payments, a second apart, whose answers are lost.
+async fn lose_both(alice: &Caller<'_>) {
+    for (key, body) in [("stuck", PAYMENT), ("k", &payment_of("12.51"))] {
+        alice.gateway.backend.next(Deed::Cut);
+        let lost = alice.pay_under(key, body).send().await;
+        lost.assert_problem("outcome-unknown");
+        alice.gateway.advance(Duration::from_secs(1)).await;
+    }
+}
+
 #[tokio::test]
 async fn one_whose_outcome_is_not_taken_leaves_the_others_their_answers() {
     let gateway = TestGateway::with(&[RETRY]).await;
     run(&gateway, &[STUCK]).await;
     let alice = gateway.alice().await;
-    for (key, body) in [("stuck", PAYMENT), ("k", &payment_of("12.51"))] {
-        gateway.backend.next(Deed::Cut);
-        let lost = alice.pay_under(key, body).send().await;
-        lost.assert_problem("outcome-unknown");
-        gateway.advance(Duration::from_secs(1)).await;
-    }
+    lose_both(&alice).await;
     let answer = until_known(&alice, "k", &payment_of("12.51")).await;
     assert_eq!(answer.status(), 200);
     assert_eq!(states(&gateway).await, ["reserved", "answered"]);
@@ -48,11 +53,7 @@ async fn one_whose_outcome_is_not_taken_leaves_the_others_their_answers() {
 async fn one_that_cannot_be_noted_as_cut_off_leaves_the_others_noted() {
     let gateway = TestGateway::with(&[HOLD]).await;
     let alice = gateway.alice().await;
-    for (key, body) in [("stuck", PAYMENT), ("k", &payment_of("12.51"))] {
-        gateway.backend.next(Deed::Cut);
-        alice.pay_under(key, body).send().await;
-        gateway.advance(Duration::from_secs(1)).await;
-    }
+    lose_both(&alice).await;
     run(&gateway, &["UPDATE idempotency SET state = 'reserved'", STUCK]).await;
     let noted = async {
         while states(&gateway).await != ["reserved", "unknown"] {
@@ -68,11 +69,7 @@ async fn an_outcome_that_was_heard_is_not_asked_for_again() {
     let gateway = TestGateway::with(&[RETRY]).await;
     run(&gateway, &[STUCK_UNKNOWN]).await;
     let alice = gateway.alice().await;
-    for (key, body) in [("stuck", PAYMENT), ("k", &payment_of("12.51"))] {
-        gateway.backend.next(Deed::Cut);
-        alice.pay_under(key, body).send().await;
-        gateway.advance(Duration::from_secs(1)).await;
-    }
+    lose_both(&alice).await;
     let answer = until_known(&alice, "k", &payment_of("12.51")).await;
     assert_eq!(answer.status(), 200);
     for _ in 0..3 {
