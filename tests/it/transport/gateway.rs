@@ -16,12 +16,12 @@ use countersign::edge::{
 use countersign::telemetry::Metrics;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::certificates::{Authority, Issued};
 
 /// What stands behind the test's doors. `/hold` waits until it is let go, `/panic` panics, `/echo` answers the request's
-/// body, `/read` why it could not be read, `/large` answers 16 MiB, anything else answers its path.
+/// body, `/read` how long it is or why it could not be read, `/large` answers 16 MiB, anything else answers its path.
 pub(super) struct Behind {
     /// The facts of the connections that requests came over.
     pub(super) seen: Mutex<Vec<Arc<Connection>>>,
@@ -31,6 +31,8 @@ pub(super) struct Behind {
     pub(super) ended: mpsc::UnboundedSender<String>,
     /// Lets one held request go.
     pub(super) release: Arc<Notify>,
+    /// Bytes of bodies that have come at `/read`.
+    pub(super) read: watch::Sender<usize>,
 }
 
 impl Serve for Behind {
@@ -43,6 +45,7 @@ impl Serve for Behind {
         let path = request.uri().path().to_owned();
         self.begun.send(path.clone()).unwrap();
         let (release, ended) = (Arc::clone(&self.release), self.ended.clone());
+        let read = self.read.clone();
         Box::pin(async move {
             let mut answer = path.clone();
             match path.as_str() {
@@ -51,8 +54,12 @@ impl Serve for Behind {
                     answer = String::from_utf8(body.to_vec()).unwrap();
                 }
                 "/read" => {
-                    let read = request.into_body().collect().await;
-                    answer = read.map_or_else(
+                    let count = |bytes: bytes::Bytes| {
+                        read.send_modify(|all| *all += bytes.len());
+                        bytes
+                    };
+                    let body = request.into_body().map_frame(|frame| frame.map_data(count));
+                    answer = body.collect().await.map_or_else(
                         |error| format!("{:?}", Unread::of(&error)),
                         |body| body.to_bytes().len().to_string(),
                     );
@@ -114,6 +121,7 @@ pub(super) fn prepare(
         begun: begun_sender,
         ended: ended_sender,
         release: Arc::default(),
+        read: watch::Sender::default(),
     });
     let opened = Opened {
         address: listener.addresses()[0],

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::client::{Client, Received, Sender};
-use super::gateway::{open, prepare, public};
+use super::gateway::{Opened, open, prepare, public};
 
 fn code(received: &Received) -> String {
     let problem: serde_json::Value = serde_json::from_str(&received.body).unwrap_or_default();
@@ -325,33 +325,64 @@ async fn bodies_in_memory_have_a_budget_of_which_one_source_gets_a_part() {
     for protocol in ["http/1.1", "h2"] {
         let opened = open(Door::Public, &ClientAuthentication::None, limits.clone());
         let client = Client::new(&opened.authority, None, &[protocol]);
-        let body = |bytes| bytes::Bytes::from(vec![b'x'; bytes]);
-        let uri = if protocol == "h2" {
-            "https://localhost/read"
-        } else {
-            "/read"
-        };
-        let read = async |bytes| {
-            let mut conversation = client.open(opened.address).await.unwrap();
-            let received = conversation.send_with(Request::post(uri), body(bytes)).await;
-            received.map(|received| received.body)
-        };
-        assert_eq!(read(900 << 10).await, Ok((900 << 10).to_string()), "{protocol}");
+        let uri = read_uri(protocol);
+        assert_eq!(
+            post(&client, &opened, uri, 900 << 10).await,
+            Ok((900 << 10).to_string()),
+            "{protocol}"
+        );
         // A client that has not sent all may see the connection close before it sees the answer.
-        assert!(read(1100 << 10).await.is_ok_and(|answer| answer == "NoRoom") || protocol == "http/1.1");
-        let mut held = client.connect(opened.address, "localhost").await.unwrap();
-        if protocol == "http/1.1" {
-            let head = b"POST /read HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n";
-            held.write_all(head).await.unwrap();
-            held.write_all(&body(900_000)).await.unwrap();
-            held.flush().await.unwrap();
-            while read(200_000).await != Ok("NoRoom".to_owned()) {
-                tokio::task::yield_now().await;
-            }
-            drop(held);
-        }
-        while read(900 << 10).await != Ok((900 << 10).to_string()) {
-            tokio::task::yield_now().await;
-        }
+        let refused = post(&client, &opened, uri, 1100 << 10).await;
+        assert!(refused.is_ok_and(|answer| answer == "NoRoom") || protocol == "http/1.1");
+        fits_in_the_end(&client, &opened, uri).await;
+    }
+}
+
+/// A body that is not yet whole holds what has come of it, and gives it back when its client goes.
+#[tokio::test]
+async fn a_body_holds_what_has_come_of_it_until_its_client_goes() {
+    let limits = Limits {
+        buffered_bytes: 4 << 20,
+        body: Duration::from_secs(600),
+        ..Limits::default()
+    };
+    let opened = open(Door::Public, &ClientAuthentication::None, limits);
+    let client = Client::new(&opened.authority, None, &["http/1.1"]);
+    let mut held = client.connect(opened.address, "localhost").await.unwrap();
+    let head = b"POST /read HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n";
+    held.write_all(head).await.unwrap();
+    held.write_all(&vec![b'x'; 900_000]).await.unwrap();
+    held.flush().await.unwrap();
+    // Asked for earlier, the other body could take the room that this one still needs.
+    let mut read = opened.behind.read.subscribe();
+    read.wait_for(|bytes| *bytes == 900_000).await.unwrap();
+    let refused = post(&client, &opened, "/read", 200_000).await;
+    assert!(
+        refused.is_err() || refused == Ok("NoRoom".to_owned()),
+        "{refused:?}"
+    );
+    drop(held);
+    fits_in_the_end(&client, &opened, "/read").await;
+}
+
+const fn read_uri(protocol: &str) -> &'static str {
+    match protocol.as_bytes() {
+        b"h2" => "https://localhost/read",
+        _ => "/read",
+    }
+}
+
+/// What the door answers to a body of this many bytes.
+async fn post(client: &Client, opened: &Opened, uri: &str, bytes: usize) -> Result<String, String> {
+    let mut conversation = client.open(opened.address).await.unwrap();
+    let body = vec![b'x'; bytes].into();
+    let received = conversation.send_with(Request::post(uri), body).await;
+    received.map(|received| received.body)
+}
+
+/// The room of requests before is given back when they are done, which may be after their clients heard of it.
+async fn fits_in_the_end(client: &Client, opened: &Opened, uri: &str) {
+    while post(client, opened, uri, 900 << 10).await != Ok((900 << 10).to_string()) {
+        tokio::task::yield_now().await;
     }
 }
