@@ -23,7 +23,7 @@ const ACTIVITY_TOGETHER: usize = 500;
 /// Sessions whose activity is written in one turn. A hundred thousand that are always active are so written in time;
 /// what does not fit waits for the next turn.
 const ACTIVITY_A_TURN: usize = 20 * ACTIVITY_TOGETHER;
-/// How long a turn may write before it leaves the rest to the next: on a slow disk the picture must not age for it.
+/// How long a turn may write before it leaves the rest to the next.
 const WRITING: Duration = Duration::from_millis(300);
 
 /// Why an access token that verifies is not accepted all the same.
@@ -57,6 +57,9 @@ pub struct Sessions {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     picture: ArcSwap<Picture>,
+    /// Held from the first query of a picture until it is hung up: an older one never replaces a newer, and whoever asks for
+    /// a new one gets one that was begun after they asked.
+    looking: tokio::sync::Mutex<()>,
     /// Revocations of this process that a picture read meanwhile may not show yet.
     ended_here: Mutex<HashMap<SessionId, Timestamp>>,
     noted: Ephemeral<()>,
@@ -74,6 +77,7 @@ impl Sessions {
             clock,
             entropy,
             picture: ArcSwap::default(),
+            looking: tokio::sync::Mutex::default(),
             ended_here: Mutex::default(),
             noted: Ephemeral::new(ACTIVE_SESSIONS),
             activity: Mutex::default(),
@@ -110,7 +114,7 @@ impl Sessions {
         Ok(())
     }
 
-    /// Notes that the customer used the session; written with the next [`Sessions::refresh`], at most every ten seconds.
+    /// Notes that the customer used the session; the next [`Sessions::write_activity`] writes it, at most every ten seconds.
     pub async fn touch(&self, session: &SessionId, now: Timestamp) {
         let key = countersign_jose::sha256(session.as_str().as_bytes());
         let noted = self.noted.insert(key, (), now.plus(ACTIVITY_STEP), now).await;
@@ -165,18 +169,13 @@ impl Sessions {
         });
     }
 
-    /// Reads the picture anew and writes noted activity; a job calls it at least once a second, and whoever locked a
-    /// customer or disabled a client calls it at once.
+    /// Reads the picture anew, also while the store takes no writes: reads go on then. A job calls it at least once a
+    /// second, and whoever locked a customer or disabled a client calls it at once.
     ///
     /// # Errors
     /// [`StoreError`]; the picture stays as it was and ages.
     pub async fn refresh(&self) -> Result<(), StoreError> {
-        self.look().await?;
-        self.write_activity().await
-    }
-
-    /// Reads the picture, also while the store takes no writes: reads go on then.
-    async fn look(&self) -> Result<(), StoreError> {
+        let _one_at_a_time = self.looking.lock().await;
         let as_of = self.clock.now();
         let since = as_of.minus(REVOKED_KEPT);
         let sessions = self
@@ -214,7 +213,11 @@ impl Sessions {
         Ok(())
     }
 
-    async fn write_activity(&self) -> Result<(), StoreError> {
+    /// Writes what [`Sessions::touch`] noted. A job of its own calls it: on a slow disk the picture does not age for it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what was not written waits for the next call.
+    pub async fn write_activity(&self) -> Result<(), StoreError> {
         let noted: Vec<_> = {
             let activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
             let some = activity.iter().take(ACTIVITY_A_TURN);
@@ -275,15 +278,78 @@ mod tests {
             .lock()
             .unwrap()
             .insert(SessionId::new("there"), now);
-        sessions.refresh().await.unwrap();
+        sessions.write_activity().await.unwrap();
         assert!(waiting() >= 1, "no turn writes more than {ACTIVITY_A_TURN}");
         while waiting() > 0 {
             let before = waiting();
-            sessions.refresh().await.unwrap();
+            sessions.write_activity().await.unwrap();
             assert!(waiting() < before, "every turn writes some");
         }
         let sql = "SELECT last_activity FROM session WHERE id = 'there'";
         let written = db.query_one(sql, Vec::new()).await.unwrap().unwrap();
         assert_eq!(written.time(0).unwrap(), now);
+    }
+
+    /// A picture that was begun before the lock, and comes late, does not open the door again.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_picture_begun_earlier_never_replaces_a_newer_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("gate.db")).unwrap();
+        let now = Timestamp::from_seconds(1_000);
+        let clock = Arc::new(ManualClock::new(now));
+        let entropy = Arc::new(SystemEntropy::default());
+        let sessions = Arc::new(Sessions::open(db.clone(), clock.clone(), entropy).await.unwrap());
+        let over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let lookers: Vec<_> = (0..3)
+            .map(|_| {
+                let (sessions, over) = (Arc::clone(&sessions), Arc::clone(&over));
+                tokio::spawn(async move {
+                    while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                        sessions.refresh().await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        let mut seen = now;
+        for _ in 0..1_000 {
+            clock.advance(Duration::from_secs(1));
+            sessions.refresh().await.unwrap();
+            let as_of = sessions.picture.load().as_of;
+            assert!(
+                as_of >= clock.now(),
+                "a picture of {as_of:?} after one of {seen:?}"
+            );
+            seen = as_of;
+        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        for looker in lookers {
+            looker.await.unwrap();
+        }
+    }
+
+    /// The picture is read though what was noted cannot be written.
+    #[tokio::test]
+    async fn the_picture_does_not_wait_for_the_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(&folder.path().join("gate.db")).unwrap();
+        let clock = Arc::new(ManualClock::new(Timestamp::from_seconds(1_000)));
+        let entropy = Arc::new(SystemEntropy::default());
+        let sessions = Sessions::open(db.clone(), clock.clone(), entropy).await.unwrap();
+        let mut gone = Batch::new();
+        gone.run(
+            "ALTER TABLE session RENAME COLUMN last_activity TO elsewhere",
+            Vec::new(),
+        );
+        db.commit(gone).await.unwrap();
+        sessions.touch(&SessionId::new("s"), clock.now()).await;
+        clock.advance(Duration::from_secs(3));
+        sessions.refresh().await.unwrap();
+        assert_eq!(sessions.picture.load().as_of, clock.now());
+        sessions.write_activity().await.unwrap_err();
+        assert_eq!(
+            sessions.activity.lock().unwrap().len(),
+            1,
+            "it waits for the next turn"
+        );
     }
 }

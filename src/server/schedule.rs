@@ -50,6 +50,11 @@ pub(super) fn start(
         async move { services.sessions.refresh().await }
     });
     let shared = Arc::clone(services);
+    jobs.every("activity", EVERY_SECOND, move || {
+        let services = Arc::clone(&shared);
+        async move { services.sessions.write_activity().await }
+    });
+    let shared = Arc::clone(services);
     jobs.every("clients", EVERY_SECOND, move || {
         let services = Arc::clone(&shared);
         async move { services.clients.refresh().await }
