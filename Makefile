@@ -17,10 +17,12 @@ BENCH ?=
 bench:
 	scripts/bench.sh $(BENCH)
 
-# Twenty minutes at half load: whether memory, descriptors and latencies stay where they were. `make soak SOAK_MINUTES=2`.
+# Twenty minutes at half load: whether memory, descriptors and latencies stay where they were. `make soak SOAK_MINUTES=2`;
+# `make soak SOAK=soak-in-memory` where the disk stands still now and then.
+SOAK ?= soak
 SOAK_MINUTES ?= 20
 soak:
-	scripts/bench.sh soak --minutes $(SOAK_MINUTES)
+	scripts/bench.sh $(SOAK) --minutes $(SOAK_MINUTES)
 
 # Gateway and bank are killed 200 times under 10,000 payments; about ten minutes. A small run is part of `make test`.
 crash:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds a release and measures: `scripts/bench.sh` everything but the soak, `scripts/bench.sh tree` one part (payments, tree,
-# restart, compare, idle, growth, stages, soak). For `compare` and `idle` it says first what it will install, and installs nothing that is there already.
+# restart, compare, idle, growth, stages, soak, soak-in-memory). For `compare` and `idle` it says first what it will install, and installs nothing that is there already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

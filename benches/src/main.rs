@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use countersign_bench::document::{Document, print};
 use countersign_bench::load::{self, Pace};
 use countersign_bench::request::Kind;
-use countersign_bench::stage::{Effort, Stage, workplace};
+use countersign_bench::stage::{self, Effort, Stage, workplace};
 use countersign_bench::wire::Protocol;
 use countersign_bench::{
     Outcome, awake, calm, ceiling, compare, growth, machine, origin, payments, restart, scale, soak, tree,
@@ -79,7 +79,7 @@ struct Measure {
     /// Fewer rounds and smaller sizes, to see that it works
     #[arg(long)]
     quick: bool,
-    /// How long `soak` takes
+    /// How long a soak takes
     #[arg(long, default_value_t = 20.0)]
     minutes: f64,
     /// Of `compare` these lines alone, by their names, printed only: 1 to 8, dpop, h2-public, h2-signed
@@ -105,6 +105,8 @@ enum Part {
     Stages,
     /// Half load for twenty minutes; only when it is named
     Soak,
+    /// The same with the store in memory, where no disk stands still; only when it is named
+    SoakInMemory,
 }
 
 #[derive(Args)]
@@ -219,9 +221,14 @@ async fn measure(arguments: &Measure) -> Outcome<()> {
     if wanted(Part::Stages) {
         whereabouts::measure(&program, &within, effort, &document).await?;
     }
+    let length = Duration::from_secs_f64(arguments.minutes * 60.0);
     if arguments.parts.contains(&Part::Soak) {
-        let length = Duration::from_secs_f64(arguments.minutes * 60.0);
-        soak::measure(&program, &within, (effort, length), &document).await?;
+        soak::measure(&program, ("soak", &within), (effort, length), &document).await?;
+    }
+    if arguments.parts.contains(&Part::SoakInMemory) {
+        let within = stage::in_memory()?;
+        let soak = ("soak-in-memory", within.path());
+        soak::measure(&program, soak, (effort, length), &document).await?;
     }
     Ok(())
 }

@@ -189,3 +189,14 @@ impl Stage {
 pub fn workplace(root: &Path) -> PathBuf {
     root.join("target/bench")
 }
+
+/// A folder for homes in memory, for as long as it is held.
+///
+/// # Errors
+/// There is no such file system.
+pub fn in_memory() -> Outcome<tempfile::TempDir> {
+    let made = tempfile::Builder::new()
+        .prefix("countersign-bench")
+        .tempdir_in("/dev/shm");
+    made.map_err(|error| format!("/dev/shm: {error}").into())
+}

@@ -4,6 +4,8 @@
 //! kept connections that are opened anew every minute, and besides new connections and logins all the while. Sessions
 //! outlive it: their tokens are renewed.
 
+mod account;
+
 use std::cell::Cell;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -13,16 +15,15 @@ use tokio::task::JoinHandle;
 use crate::Outcome;
 use crate::callers;
 use crate::ceiling::flush_a_page;
-use crate::document::{Document, circumstances, progress, table, thousands};
+use crate::document::{Document, circumstances, progress};
 use crate::gateway::store_bytes;
 use crate::histogram::Histogram;
 use crate::load::{Pace, Report, run};
 use crate::machine::Watch;
-use crate::plot::{Axis, Plot, Scale, Series};
 use crate::process::Process;
 use crate::request::Kind;
 use crate::stage::{Effort, Stage};
-use crate::statistics::{median, range};
+use crate::statistics::median;
 
 /// The mix: what, and its share of all requests.
 const MIX: [(Kind, f64); 3] = [(Kind::Signed, 0.6), (Kind::Proof, 0.2), (Kind::Payment, 0.2)];
@@ -47,10 +48,6 @@ const CODE_LIFE: Duration = Duration::from_secs(31);
 const SETTLED_AFTER: Duration = Duration::from_mins(5);
 /// A short soak has no more than this share of itself to settle.
 const SETTLING_SHARE: u32 = 4;
-/// Flat: the last third of what follows is at most so many times the first.
-const MEMORY_FLAT: f64 = 1.10;
-const DESCRIPTORS_FLAT: f64 = 1.10;
-const LATENCY_FLAT: f64 = 1.25;
 
 /// What the gateway held at a moment.
 #[derive(Clone, Copy, Debug)]
@@ -74,13 +71,13 @@ struct Minute {
     longest_flush: Duration,
 }
 
-/// Measures for `length`, and writes table and plots.
+/// Measures for `length` with the gateway's home in the folder `within`, and writes table and plots into the section `name`.
 ///
 /// # Errors
 /// Something does not start, or a session ends.
 pub async fn measure(
     program: &Path,
-    within: &Path,
+    (name, within): (&str, &Path),
     (effort, length): (Effort, Duration),
     document: &Document,
 ) -> Outcome<()> {
@@ -89,14 +86,16 @@ pub async fn measure(
     let opened = Instant::now();
     let saturation = saturation(&mut stage, effort).await?;
     let rate = half_load(&mut stage, saturation).await?;
-    progress(&format!("soak: {rate:.0} requests a second, of {saturation:.0}"));
+    progress(&format!(
+        "{name}: {rate:.0} requests a second, of {saturation:.0}"
+    ));
     tokio::time::sleep(CODE_LIFE.saturating_sub(opened.elapsed())).await;
     let (began, span) = (Instant::now(), MINUTE.min(length / 6));
     let (mut minutes, mut samples) = (Vec::new(), Vec::new());
     while began.elapsed() < length {
         let logins = minutes.iter().map(|minute: &Minute| minute.logins).sum();
         let minute = minute(&mut stage, (rate, span, logins), began, &mut samples).await?;
-        progress(&told(&minute, samples.last()));
+        progress(&account::told(&minute, samples.last()));
         minutes.push(minute);
     }
     stage.close()?;
@@ -108,11 +107,11 @@ pub async fn measure(
              20 % token checks, 20 % payments; besides {HANDSHAKES_A_SECOND:.0} new connections a second, and a login every {} s.",
             LOGIN_EVERY.as_secs()
         ),
-        verdicts(&minutes, &samples, settled),
-        figures(&minutes, &samples),
-        plots(&minutes, &samples, document)?.join("\n"),
+        account::verdicts(&minutes, &samples, settled),
+        account::figures(&minutes, &samples),
+        account::plots(&minutes, &samples, (name, document))?.join("\n"),
     ];
-    document.put("soak", &format!("{}\n", text.join("\n\n")))
+    document.put(name, &format!("{}\n", text.join("\n\n")))
 }
 
 /// Requests a second of the mix when a core is full: the mean of the kinds' own rates, weighted by what each takes.
@@ -273,190 +272,4 @@ async fn log_in(stage: &Stage, before: usize, over: &Cell<bool>) -> Outcome<(usi
         pause(LOGIN_EVERY, over).await;
     }
     Ok((done, failed))
-}
-
-fn told(minute: &Minute, sample: Option<&Sample>) -> String {
-    let (memory, descriptors) = sample.map_or((0.0, 0.0), |sample| (sample.memory, sample.descriptors));
-    format!(
-        "soak: {:.1} minutes; {:.0} a second, {} failed, p99 {:.1} ms, {memory:.0} MiB, {descriptors:.0} descriptors",
-        minute.ends,
-        minute.rate,
-        minute.failures,
-        millis(&minute.signed, 0.99)
-    )
-}
-
-fn millis(latencies: &Histogram, share: f64) -> f64 {
-    latencies.micros(share) / 1e3
-}
-
-/// What stands for a third of the soak.
-type Standing = fn(&[f64]) -> f64;
-
-/// The last third by the first.
-fn slope(figures: &[f64], standing: Standing) -> f64 {
-    let third = figures.len() / 3;
-    let first = figures.get(..third.max(1)).unwrap_or_default();
-    let last = figures.get(figures.len() - third..).unwrap_or_default();
-    standing(last) / standing(first).max(f64::MIN_POSITIVE)
-}
-
-/// A pool opens and closes connections as it needs them, but what leaks is open at the quietest moment too.
-fn least(figures: &[f64]) -> f64 {
-    range(figures).0
-}
-
-fn verdicts(minutes: &[Minute], samples: &[Sample], settled: f64) -> String {
-    let one = |name: &str, figures: Vec<f64>, standing: Standing, most: f64| {
-        let slope = slope(&figures, standing);
-        let word = if slope <= most { "flat" } else { "**not flat**" };
-        format!("{name} {word} ({slope:.2}, at most {most})")
-    };
-    let held = |of: fn(&Sample) -> f64| {
-        let settled = samples.iter().filter(|sample| sample.minutes >= settled);
-        settled.map(of).collect()
-    };
-    let p99 = |of: fn(&Minute) -> &Histogram| {
-        let settled = minutes.iter().filter(|minute| minute.ends > settled);
-        settled.map(|minute| millis(of(minute), 0.99)).collect()
-    };
-    let failures: u64 = minutes.iter().map(|minute| minute.failures).sum();
-    format!(
-        "The last third of what follows minute {settled:.0}, by the first: {}; {}; {}; {}. {failures} requests and logins failed.",
-        one("memory", held(|sample| sample.memory), median, MEMORY_FLAT),
-        one(
-            "descriptors",
-            held(|sample| sample.descriptors),
-            least,
-            DESCRIPTORS_FLAT
-        ),
-        one(
-            "p99 of signed requests",
-            p99(|minute| &minute.signed),
-            median,
-            LATENCY_FLAT
-        ),
-        one(
-            "p99 of payments",
-            p99(|minute| &minute.payments),
-            median,
-            LATENCY_FLAT
-        ),
-    )
-}
-
-fn figures(minutes: &[Minute], samples: &[Sample]) -> String {
-    let row = |minute: &Minute| {
-        let held = samples.iter().rfind(|sample| sample.minutes <= minute.ends);
-        let held = |figure: fn(&Sample) -> f64| held.map_or(0.0, figure);
-        vec![
-            format!("{:.1}", minute.ends),
-            thousands(minute.rate),
-            minute.failures.to_string(),
-            minute.logins.to_string(),
-            format!("{:.2}", millis(&minute.signed, 0.5)),
-            format!("{:.2}", millis(&minute.signed, 0.99)),
-            format!("{:.2}", millis(&minute.payments, 0.5)),
-            format!("{:.2}", millis(&minute.payments, 0.99)),
-            format!("{:.0}", minute.longest_flush.as_secs_f64() * 1e3),
-            format!("{:.1}", held(|sample| sample.memory)),
-            format!("{:.0}", held(|sample| sample.descriptors)),
-            format!("{:.1}", held(|sample| sample.store)),
-            format!("{:.1}", held(|sample| sample.write_ahead)),
-        ]
-    };
-    let heads = [
-        "minute",
-        "a second",
-        "failed",
-        "logins",
-        "signed p50, ms",
-        "p99, ms",
-        "payment p50, ms",
-        "p99, ms",
-        "longest flush, ms",
-        "memory, MiB",
-        "descriptors",
-        "store, MiB",
-        "write-ahead, MiB",
-    ];
-    table(&heads, &minutes.iter().map(row).collect::<Vec<_>>())
-}
-
-fn plots(minutes: &[Minute], samples: &[Sample], document: &Document) -> Outcome<Vec<String>> {
-    let plot = |title, y, series| Plot {
-        title,
-        x: Axis {
-            title: "minutes",
-            scale: Scale::Linear,
-        },
-        y: Axis {
-            title: y,
-            scale: Scale::Linear,
-        },
-        series,
-    };
-    let held = |name: &str, figure: fn(&Sample) -> f64| Series {
-        name: name.to_owned(),
-        points: samples
-            .iter()
-            .map(|sample| (sample.minutes, figure(sample)))
-            .collect(),
-    };
-    let took = |name: &str, figure: fn(&Minute) -> f64| Series {
-        name: name.to_owned(),
-        points: minutes
-            .iter()
-            .map(|minute| (minute.ends, figure(minute)))
-            .collect(),
-    };
-    let memory = plot(
-        "Memory at half load",
-        "MiB",
-        vec![
-            held("resident", |sample| sample.memory),
-            held("write-ahead log on disk", |sample| sample.write_ahead),
-        ],
-    );
-    let descriptors = plot(
-        "Open descriptors at half load",
-        "descriptors",
-        vec![held("open", |sample| sample.descriptors)],
-    );
-    let latencies = plot(
-        "Latencies at half load",
-        "milliseconds",
-        vec![
-            took("signed, p50", |minute| millis(&minute.signed, 0.5)),
-            took("signed, p99", |minute| millis(&minute.signed, 0.99)),
-            took("payment, p50", |minute| millis(&minute.payments, 0.5)),
-            took("payment, p99", |minute| millis(&minute.payments, 0.99)),
-        ],
-    );
-    Ok(vec![
-        document.plot("soak-memory", "Memory by the minute", &memory.svg())?,
-        document.plot(
-            "soak-descriptors",
-            "Open descriptors by the minute",
-            &descriptors.svg(),
-        )?,
-        document.plot("soak-latency", "Latencies by the minute", &latencies.svg())?,
-    ])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_slope_compares_the_last_third_with_the_first() {
-        assert_eq!(slope(&[1.0, 1.0, 9.0, 9.0, 1.2, 1.2], median), 1.2);
-        assert_eq!(slope(&[2.0, 5.0, 1.0], median), 0.5);
-    }
-
-    #[test]
-    fn what_leaks_raises_the_least_and_what_comes_and_goes_does_not() {
-        assert_eq!(slope(&[60.0, 80.0, 70.0, 70.0, 88.0, 60.0], least), 1.0);
-        assert_eq!(slope(&[60.0, 80.0, 70.0, 70.0, 88.0, 72.0], least), 1.2);
-    }
 }
