@@ -9,7 +9,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
-use crate::support::{Draft, Login, PAYMENT, Protocol, Setting, TestGateway};
+use crate::support::{Draft, Login, PAYMENT, Protocol, Setting, TestGateway, in_the_end};
 
 const FLOODER: [u8; 4] = [127, 0, 0, 2];
 const HONEST: [u8; 4] = [127, 0, 0, 3];
@@ -37,19 +37,13 @@ async fn flood(gateway: &TestGateway, count: usize) -> Vec<String> {
 
 /// Waits for an event that says all of this.
 async fn event(gateway: &TestGateway, words: &[&str]) {
-    let look = async {
-        loop {
-            let rows = gateway.services.db.query("SELECT body FROM event", Vec::new());
-            let found = rows.await.unwrap();
-            let says = |text: &str| words.iter().all(|word| text.contains(word));
-            if found.iter().any(|row| says(row.text(0).unwrap())) {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
+    let is_on_record = async || {
+        let rows = gateway.services.db.query("SELECT body FROM event", Vec::new());
+        let rows = rows.await.unwrap();
+        let says = |text: &str| words.iter().all(|word| text.contains(word));
+        rows.iter().any(|row| says(row.text(0).unwrap()))
     };
-    let found = tokio::time::timeout(Duration::from_secs(30), look).await;
-    found.unwrap_or_else(|_| panic!("no event says {words:?}"));
+    in_the_end(&format!("an event says {words:?}"), is_on_record).await;
 }
 
 fn assert_counted(gateway: &TestGateway, line: &str) {

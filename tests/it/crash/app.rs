@@ -19,7 +19,9 @@ use serde_json::Value;
 use crate::support::{Home, PAYMENT, Protocol, Received, TestGateway, Wire};
 
 /// How long an app waits before it asks again.
-const AGAIN: Duration = Duration::from_millis(150);
+pub(super) const AGAIN: Duration = Duration::from_millis(150);
+/// An outcome that an app does not learn within this stays unknown for good, whatever dies meanwhile.
+const LONGEST: Duration = Duration::from_secs(20 * 60);
 
 /// What an app was told for good.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,14 +61,18 @@ impl App {
 
     /// Pays until the outcome is known.
     pub(super) async fn pay(&self, key: &str, body: &str) -> Told {
-        loop {
-            if let Ok(answer) = self.send(key, body).await
-                && let Some(told) = understood(&answer)
-            {
-                return told;
+        let asking = async {
+            loop {
+                if let Ok(answer) = self.send(key, body).await
+                    && let Some(told) = understood(&answer)
+                {
+                    return told;
+                }
+                tokio::time::sleep(AGAIN).await;
             }
-            tokio::time::sleep(AGAIN).await;
-        }
+        };
+        let told = tokio::time::timeout(LONGEST, asking).await;
+        told.unwrap_or_else(|_| panic!("{key}: the outcome stays unknown"))
     }
 
     /// Reads the account, with the code of a refusal.

@@ -10,7 +10,7 @@ use super::app::{App, Told, body, code};
 use super::bank;
 use super::process::{self, Process};
 use super::run::{opens_clean, prepared};
-use crate::support::Home;
+use crate::support::{Home, in_the_end};
 
 /// Sets how large files of a running process may grow; `unlimited` is where it began.
 fn limit_files(process: u32, size: &str) {
@@ -94,9 +94,7 @@ async fn an_outcome_that_cannot_be_written_is_unknown_until_it_can() {
     let hold = scene.home.path(bank::HOLD);
     std::fs::write(&hold, "").unwrap();
     let fill = async {
-        while scene.ledger().is_empty() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        in_the_end("the payment is at the bank", async || !scene.ledger().is_empty()).await;
         limit_files(scene.gateway.id(), "0");
         std::fs::remove_file(&hold).unwrap();
     };

@@ -3,12 +3,10 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use tokio::net::TcpStream;
 
-/// How long a process may take until it listens.
-const START: Duration = Duration::from_secs(30);
+use crate::support::in_the_end;
 
 /// A process that is started, killed, and started again.
 pub(crate) struct Process {
@@ -43,15 +41,13 @@ impl Process {
     }
 
     async fn listens(&mut self) {
-        let listening = async {
-            while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
-                if let Some(status) = self.child.try_wait().unwrap() {
-                    panic!("the process ended by itself: {status}");
-                }
-                tokio::time::sleep(Duration::from_millis(10)).await;
+        in_the_end("the process listens", async || {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("the process ended by itself: {status}");
             }
-        };
-        tokio::time::timeout(START, listening).await.unwrap();
+            TcpStream::connect(("127.0.0.1", self.port)).await.is_ok()
+        })
+        .await;
     }
 }
 

@@ -32,6 +32,14 @@ pub(super) struct Size {
     pub(super) apps: usize,
 }
 
+impl Size {
+    /// A run that takes longer does not come to its end: a minute for every life of a process, and twenty at least.
+    fn longest(self) -> Duration {
+        let minutes = u64::try_from(self.kills).unwrap().max(20);
+        Duration::from_secs(60 * minutes)
+    }
+}
+
 /// A home whose gateway is about to become a process, the port of its bank, and an app that is logged in.
 pub(super) async fn prepared() -> (Home, u16, App) {
     let settle = Setting(
@@ -62,7 +70,10 @@ pub(super) async fn run(size: Size) -> Vec<String> {
     let folder = home.path("");
     let began = Instant::now();
     let app = Arc::new(app);
-    let (told, kept) = under_fire(&home, bank_port, Arc::clone(&app), size).await;
+    let under_fire = under_fire(&home, bank_port, Arc::clone(&app), size);
+    let (told, kept) = tokio::time::timeout(size.longest(), under_fire)
+        .await
+        .expect("the apps have learned every outcome by now");
     let executed = told
         .iter()
         .filter(|(.., told)| *told != Told::NotExecuted)
@@ -115,6 +126,9 @@ async fn under_fire(
         tokio::time::sleep(Duration::from_millis(50 + u64::from(wait) * 2)).await;
         // Never without load, and spread over all payments.
         while next.load(Ordering::SeqCst) < kill * size.payments / size.kills {
+            if let Some(ended) = apps.try_join_next() {
+                panic!("an app ended under way: {ended:?}");
+            }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         if kill >= size.kills / 2 && kept.is_none() {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Draft, PAYMENT, Setting, TestGateway};
+use crate::support::{Draft, PAYMENT, Setting, TestGateway, in_the_end};
 
 async fn gateway() -> TestGateway {
     let log = "[telemetry]\naccess_log = \"file:access.log\"\n\n[keys]";
@@ -79,9 +79,7 @@ async fn a_reload_begins_a_new_file_even_when_it_is_refused() {
     std::fs::rename(&path, &moved).unwrap();
     std::fs::write(gateway.home.path("countersign.toml"), "nonsense").unwrap();
     gateway.reloader.reload().await.unwrap_err();
-    while !path.exists() {
-        tokio::task::yield_now().await;
-    }
+    in_the_end("a new file", async || path.exists()).await;
     alice.pay(PAYMENT).expect_answer().await;
     let (home, _backend) = gateway.stop().await;
     assert_eq!(

@@ -1,7 +1,7 @@
 //! Sealed → Answered: backends that are down, slow, cut off in the middle, or answer garbage; and what of a good answer
 //! goes back.
 
-use crate::support::{Deed, Draft, PAYMENT, Setting, TestGateway};
+use crate::support::{Deed, Draft, PAYMENT, Setting, TestGateway, in_the_end};
 
 /// Sends a read, and sees to it that it gets this code.
 async fn read_gets(gateway: &TestGateway, code: &str) {
@@ -31,10 +31,8 @@ async fn a_backend_that_is_down_is_unavailable_until_it_is_back() {
     gateway.backend.restart().await;
     // After three failures the gateway waits a second before it tries again.
     let alice = gateway.alice().await;
-    let back = async { while alice.get("/orders").send().await.status() != 200 {} };
-    tokio::time::timeout(std::time::Duration::from_secs(30), back)
-        .await
-        .unwrap();
+    let is_back = async || alice.get("/orders").send().await.status() == 200;
+    in_the_end("the backend is back", is_back).await;
 }
 
 /// A connection that was kept and has ended meanwhile costs no request.

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use countersign::server::StartError;
 use countersign::store::{Batch, Db};
 
-use crate::support::{Home, Setting, TestGateway, write_private};
+use crate::support::{Home, Setting, TestGateway, found, write_private};
 
 /// A home that would start, with this change.
 async fn refused(settings: &[Setting], change: impl FnOnce(&Home)) -> String {
@@ -144,13 +144,12 @@ async fn a_store_of_a_newer_program_is_left_alone() {
     batch.run("UPDATE schema_version SET version = 1000", Vec::new());
     db.commit(batch).await.unwrap();
     drop(db);
-    let error = loop {
-        // The threads of the store end after its last handle does.
-        match home.open().await.err().expect("it does not start") {
-            StartError::Store(countersign::store::StoreError::InUse(_)) => {}
-            error => break error.to_string(),
-        }
+    // The threads of the store end after its last handle does.
+    let refusal = async || match home.open().await.err().expect("it does not start") {
+        StartError::Store(countersign::store::StoreError::InUse(_)) => None,
+        error => Some(error.to_string()),
     };
+    let error = found("a refusal of the store", refusal).await;
     assert!(error.contains("1000") && error.contains("newer"), "{error}");
 }
 

@@ -3,7 +3,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use countersign::audit::verify::{StoredLog, verify_store};
 use countersign::audit::{Anchor, Log, Sequencer, log_keys};
@@ -12,7 +11,7 @@ use countersign_tlog::{Checkpoint, Note, Trust, VerifierKey};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::{Answer, Draft, Home, PAYMENT, Setting, TestGateway};
+use crate::support::{Answer, Draft, Home, PAYMENT, Setting, TestGateway, found};
 
 const ANCHORED: Setting = Setting("[dpop]", "[log]\nanchor = \"anchor\"\n\n[dpop]");
 
@@ -27,22 +26,16 @@ fn keys(gateway: &TestGateway) -> Vec<VerifierKey> {
 /// The latest checkpoint, once it covers every event there is now.
 async fn checkpoint(gateway: &TestGateway) -> (Note, Checkpoint) {
     let wanted = u64::try_from(*gateway.services.db.last_event().borrow()).unwrap();
-    let fetch = async {
-        loop {
-            let answer = get(gateway, "/log/checkpoint").await;
-            if answer.status() == 200 {
-                let note = Note::parse(answer.body()).unwrap();
-                let checkpoint = Checkpoint::from_note(&note).unwrap();
-                if checkpoint.size() >= wanted {
-                    return (note, checkpoint);
-                }
-            }
-            tokio::task::yield_now().await;
+    let fetch = async || {
+        let answer = get(gateway, "/log/checkpoint").await;
+        if answer.status() != 200 {
+            return None;
         }
+        let note = Note::parse(answer.body()).unwrap();
+        let checkpoint = Checkpoint::from_note(&note).unwrap();
+        (checkpoint.size() >= wanted).then_some((note, checkpoint))
     };
-    tokio::time::timeout(Duration::from_secs(10), fetch)
-        .await
-        .unwrap()
+    found("a checkpoint over every event", fetch).await
 }
 
 async fn readiness(gateway: &TestGateway) -> String {

@@ -1,7 +1,6 @@
 //! The process, its operator's two ways to reload it, and its files.
 
 use std::process::Command;
-use std::time::Duration;
 
 use bytes::Bytes;
 use countersign::base::Clock as _;
@@ -16,10 +15,7 @@ use tokio::net::TcpStream;
 
 use crate::crash::app::App;
 use crate::crash::process::{self, Process};
-use crate::support::{Backend, Home, Protocol, Received, TestGateway};
-
-/// How long a reload may take on a busy machine.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::{Backend, Home, Protocol, Received, TestGateway, in_the_end};
 
 /// A gateway in a process of its own.
 pub(super) struct Running {
@@ -138,12 +134,8 @@ impl Running {
 
     /// Waits until so many reloads had this outcome.
     pub(super) async fn until_reloads(&self, outcome: &str, count: usize) {
-        let reached = async {
-            while self.reloads(outcome).await < count {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, reached).await.unwrap();
+        let what = format!("{count} reloads are {outcome}");
+        in_the_end(&what, async || self.reloads(outcome).await >= count).await;
     }
 
     /// Ends the process, and opens what it leaves behind.

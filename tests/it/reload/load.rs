@@ -12,7 +12,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::gateway::Running;
 use crate::crash::app::{App, body, code};
-use crate::support::{Protocol, Wire};
+use crate::support::{Protocol, Wire, in_the_end, in_time};
 
 /// Between two requests of one app.
 const PACE: Duration = Duration::from_millis(20);
@@ -59,9 +59,14 @@ impl Load {
     pub(super) async fn answers(&mut self, more: usize) {
         let mut answered = self.shared.answered.subscribe();
         let until = *answered.borrow_and_update() + more;
-        tokio::select! {
-            reached = answered.wait_for(|answered| *answered >= until) => drop(reached.unwrap()),
-            ended = self.riders.join_next() => panic!("a request was not answered as it should be: {ended:?}"),
+        while *answered.borrow_and_update() < until {
+            let next = async {
+                tokio::select! {
+                    changed = answered.changed() => changed.unwrap(),
+                    ended = self.riders.join_next() => panic!("a request was not answered as it should be: {ended:?}"),
+                }
+            };
+            in_time("another request is answered", next).await;
         }
     }
 
@@ -77,14 +82,13 @@ impl Load {
 
 /// Proofs from before a start are stale, those of its second among them.
 async fn until_proofs_count(shared: &Shared) {
-    loop {
+    let is_answered = async || {
         let request = shared.app.with_proof("/orders", Protocol::Http1);
         let answer = shared.wire.send(Protocol::Http1, request).await.unwrap();
-        if answer.status == 200 {
-            return;
-        }
-        assert_eq!(code(&answer), "stale");
-    }
+        assert!(answer.status == 200 || code(&answer) == "stale", "{answer:?}");
+        answer.status == 200
+    };
+    in_the_end("a proof counts", is_answered).await;
 }
 
 /// One app. An answer that is not as it should be ends it, and with it the test.

@@ -7,8 +7,10 @@ use countersign::policy::Bundle;
 use countersign::store::StoreCopy;
 use serde_json::Value;
 
-use gateway::{PATIENCE, Running};
+use gateway::Running;
 use load::Load;
+
+use crate::support::in_the_end;
 
 /// Requests that are answered between two reloads: with the load of [`load`], a fifth of a second.
 const BETWEEN: usize = 40;
@@ -62,12 +64,8 @@ async fn a_storm_of_hangups_is_a_few_reloads() {
     running.configure(1, |text| text);
     running.hang_up();
     let written = Bundle::load(&running.home.path("policies")).unwrap();
-    let followed = async {
-        while running.policy_version().await != written.version() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, followed).await.unwrap();
+    let is_followed = async || running.policy_version().await == written.version();
+    in_the_end("the last hang-up is followed", is_followed).await;
     let reloads = recorded(&running.stop().await).len();
     assert!((1..STORM).contains(&reloads), "{reloads} reloads");
 }

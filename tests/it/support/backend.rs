@@ -17,6 +17,9 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use super::patience::in_time;
+use super::ports;
+
 /// What happens to a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Deed {
@@ -102,7 +105,9 @@ pub(crate) struct Backend {
 impl Backend {
     /// Shows `identity` (chain and key), asks for a certificate of `clients`.
     pub(crate) async fn start(identity: (&Path, &Path), clients: &Path) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = ports::listen();
+        listener.set_nonblocking(true).unwrap();
+        let listener = TcpListener::from_std(listener).unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
             tls: TlsAcceptor::from(Arc::new(server_tls(identity, clients))),
@@ -180,7 +185,9 @@ impl Backend {
     /// Waits until there were `count` requests.
     pub(crate) async fn wait_for(&self, count: usize) {
         let mut seen = self.shared.seen.subscribe();
-        seen.wait_for(|seen| seen.len() >= count).await.unwrap();
+        let what = format!("{count} requests reach the backend");
+        let reached = in_time(&what, seen.wait_for(|seen| seen.len() >= count)).await;
+        drop(reached.unwrap());
     }
 }
 

@@ -110,21 +110,21 @@ impl TestGateway {
     }
 }
 
-impl Caller<'_> {
+impl<'g> Caller<'g> {
     /// A fresh token of the same session.
     pub(crate) fn renew(&mut self) {
         self.token = self.gateway.token(&self.session, &self.scope);
     }
 
     /// `GET` with token and proof.
-    pub(crate) fn get(&self, target: &str) -> Draft<'_> {
+    pub(crate) fn get(&self, target: &str) -> Draft<'g> {
         Draft::new(self.gateway, "GET", target)
             .with_token(self)
             .with_proof(self)
     }
 
     /// A signed `POST` of JSON, whose signature is the proof.
-    pub(crate) fn post(&self, target: &str, body: &str) -> Draft<'_> {
+    pub(crate) fn post(&self, target: &str, body: &str) -> Draft<'g> {
         Draft::new(self.gateway, "POST", target)
             .with_token(self)
             .with_body(body)
@@ -132,13 +132,13 @@ impl Caller<'_> {
     }
 
     /// A signed payment under a key of its own.
-    pub(crate) fn pay(&self, body: &str) -> Draft<'_> {
+    pub(crate) fn pay(&self, body: &str) -> Draft<'g> {
         let key = self.gateway.entropy().token(16);
         self.pay_under(&key, body)
     }
 
     /// A signed payment under this idempotency key.
-    pub(crate) fn pay_under(&self, key: &str, body: &str) -> Draft<'_> {
+    pub(crate) fn pay_under(&self, key: &str, body: &str) -> Draft<'g> {
         Draft::new(self.gateway, "POST", "/payments")
             .with_token(self)
             .with_body(body)

@@ -25,6 +25,7 @@ use tokio::task::JoinHandle;
 
 use super::backend::Backend;
 use super::home::{Home, Setting};
+use super::patience::in_the_end;
 use super::wire::Wire;
 
 /// A gateway that serves.
@@ -93,6 +94,8 @@ impl TestGateway {
         self.stop.send(()).unwrap();
         self.running.await.unwrap().unwrap();
         drop((self.services, self.reloader));
+        // A job that was cut off may hold the store a moment longer.
+        in_the_end("the store is closed", async || self.home.store_is_closed()).await;
         (self.home, self.backend)
     }
 

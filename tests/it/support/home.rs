@@ -1,5 +1,6 @@
 //! The folder of a gateway: certificates, a master key, policies, a configuration, and the clock all of them share.
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -117,6 +118,13 @@ impl Home {
             ..Given::default()
         };
         build_with(given, config, clock, Arc::clone(&self.entropy)).await
+    }
+
+    /// Whether no gateway has the store open.
+    pub(super) fn store_is_closed(&self) -> bool {
+        let lock = File::open(self.path("countersign.sqlite.lock")).unwrap();
+        // Unlocked by its name: a process that another test is just starting holds a copy of this file.
+        lock.try_lock().is_ok_and(|()| lock.unlock().is_ok())
     }
 
     /// The port of the public door.

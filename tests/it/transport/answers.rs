@@ -252,7 +252,7 @@ async fn an_answer_that_never_becomes_whole_ends_at_its_deadline() {
         })
         .await;
         let payment = Payment {
-            deadline: Duration::from_millis(60),
+            deadline: Duration::from_secs(1),
             ..Payment::default()
         };
         let error = send(&clusters(&[&backend.url]), payment).await.unwrap_err();
@@ -274,7 +274,7 @@ async fn an_answer_without_end_is_given_up() {
     })
     .await;
     let payment = Payment {
-        deadline: Duration::from_millis(200),
+        deadline: Duration::from_secs(1),
         ..Payment::default()
     };
     let error = send(&clusters(&[&backend.url]), payment).await.unwrap_err();
@@ -351,9 +351,9 @@ async fn a_backend_that_stalls_fills_its_own_room_only() {
         ..Payment::default()
     };
     let (one, two, three, four, other) = tokio::join!(
-        send(&clusters, to("bank", 300)),
-        send(&clusters, to("bank", 300)),
-        send(&clusters, to("bank", 100)),
+        send(&clusters, to("bank", 2_000)),
+        send(&clusters, to("bank", 2_000)),
+        send(&clusters, to("bank", 1_000)),
         send(&clusters, to("bank", 60_000)),
         send(&clusters, to("merchant", 60_000)),
     );

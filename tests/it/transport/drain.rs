@@ -15,15 +15,15 @@ use tokio::sync::Notify;
 
 use super::client::Client;
 use super::gateway::{prepare, public};
+use crate::support::in_the_end;
 
 const LONG: Duration = Duration::from_secs(60);
 
 /// Waits until nobody listens there. (A process that another test is just starting holds a copy of every socket until it
 /// runs its own program, so this may take a moment longer than our own closing.)
 async fn until_refused(address: std::net::SocketAddr) {
-    while TcpStream::connect(address).await.is_ok() {
-        tokio::task::yield_now().await;
-    }
+    let is_refused = async || TcpStream::connect(address).await.is_err();
+    in_the_end("nobody listens", is_refused).await;
 }
 
 /// H2-08
@@ -35,7 +35,7 @@ async fn a_running_request_is_finished_and_new_connections_are_refused() {
         let mut conversation = client.open(opened.address).await.unwrap();
         let driver = std::mem::replace(&mut conversation.driver, tokio::spawn(async { Ok(()) }));
         let asking = tokio::spawn(async move { conversation.get("/hold").await });
-        opened.begun.recv().await.unwrap();
+        opened.begins().await;
 
         let edge = Arc::clone(&opened.edge);
         let drained = tokio::spawn(async move { edge.drain().finish(LONG).await });
@@ -82,7 +82,7 @@ async fn what_does_not_end_is_dropped_at_the_deadline() {
     let client = Client::new(&opened.authority, None, &["h2"]);
     let mut conversation = client.open(opened.address).await.unwrap();
     let asking = tokio::spawn(async move { conversation.get("/hold").await });
-    opened.begun.recv().await.unwrap();
+    opened.begins().await;
     let drained = opened.edge.drain().finish(Duration::from_millis(10)).await;
     assert_eq!((drained.requests, drained.connections), (1, 1));
     assert!(asking.await.unwrap().is_err());
@@ -126,7 +126,7 @@ async fn the_operations_listener_watches_the_whole_end() {
     let client = Client::new(&opened.authority, None, &["h2"]);
     let mut conversation = client.open(opened.address).await.unwrap();
     let asking = tokio::spawn(async move { conversation.get("/hold").await });
-    opened.begun.recv().await.unwrap();
+    opened.begins().await;
     let ready = ask_operations(operations_address, "/readyz").await;
     assert!(
         ready.starts_with("HTTP/1.1 200") && ready.contains("DEVELOPMENT STORE"),

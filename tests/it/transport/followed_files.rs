@@ -12,7 +12,7 @@ use rcgen::{
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use crate::support::{OpenConnection, Setting, TestGateway, write_private};
+use crate::support::{OpenConnection, Setting, TestGateway, in_the_end, write_private};
 
 const READ: &str = "GET /rates/eur HTTP/1.1\r\nhost: AUTHORITY\r\n\r\n";
 
@@ -68,9 +68,10 @@ fn renew_server_certificate(gateway: &TestGateway) -> CertificateDer<'static> {
 
 /// Until the gateway's own look at its files has had that effect: it looks every second.
 async fn until(gateway: &TestGateway, metric: &str) {
-    while !gateway.services.metrics.render().contains(metric) {
-        gateway.public().open_line().await;
-    }
+    in_the_end(metric, async || {
+        gateway.services.metrics.render().contains(metric)
+    })
+    .await;
 }
 
 /// TLS-09: without a word to the gateway, and without a connection dropped; what is half written changes nothing.
@@ -92,7 +93,8 @@ async fn a_renewed_certificate_takes_effect_by_itself_and_a_broken_one_does_not(
 
     let renewed = renew_server_certificate(&gateway);
     assert_ne!(before, renewed);
-    while gateway.public().open_line().await.certificate() != renewed {}
+    let is_shown = async || gateway.public().open_line().await.certificate() == renewed;
+    in_the_end("the renewed certificate is shown", is_shown).await;
     until(&gateway, "countersign_certificate_files_in_force 1").await;
     assert_eq!(status(&mut open, &authority).await, Some(200));
 }

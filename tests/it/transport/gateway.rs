@@ -19,6 +19,7 @@ use http_body_util::BodyExt as _;
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::certificates::{Authority, Issued};
+use crate::support::{in_the_end, in_time};
 
 /// What stands behind the test's doors. `/hold` waits until it is let go, `/panic` panics, `/echo` answers the request's
 /// body, `/read` how long it is or why it could not be read, `/large` answers 16 MiB, anything else answers its path.
@@ -90,8 +91,25 @@ pub(super) struct Opened {
     pub(super) edge: Arc<Edge>,
     pub(super) metrics: Metrics,
     pub(super) behind: Arc<Behind>,
-    pub(super) begun: mpsc::UnboundedReceiver<String>,
+    begun: mpsc::UnboundedReceiver<String>,
     pub(super) ended: mpsc::UnboundedReceiver<String>,
+}
+
+impl Opened {
+    /// The path of the next request that begins.
+    pub(super) async fn begins(&mut self) -> String {
+        in_time("a request begins", self.begun.recv()).await.unwrap()
+    }
+
+    /// The path of the next request that has run to its end.
+    pub(super) async fn ends(&mut self) -> String {
+        in_time("a request ends", self.ended.recv()).await.unwrap()
+    }
+
+    /// Waits until the metrics say `line`.
+    pub(super) async fn until_metric(&self, line: &str) {
+        in_the_end(line, async || self.metrics.render().contains(line)).await;
+    }
 }
 
 /// A door that is bound, and what it shares with the test.

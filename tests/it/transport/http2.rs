@@ -81,7 +81,7 @@ async fn what_is_not_whole_in_time_ends_the_connection() {
 #[tokio::test]
 async fn an_answer_that_is_not_taken_ends_the_connection() {
     let opened = door(Limits {
-        answer: Duration::from_millis(50),
+        answer: Duration::from_secs(1),
         ..Limits::default()
     });
     let mut frames = silent(&opened).await.greet(&[(INITIAL_WINDOW_SIZE, 0)]).await;
@@ -121,7 +121,7 @@ async fn a_drain_announces_itself_and_finishes_what_runs() {
     let mut opened = public();
     let mut frames = silent(&opened).await.greet(&[]).await;
     frames.send(&ask(1, "/hold")).await;
-    assert_eq!(opened.begun.recv().await.unwrap(), "/hold");
+    assert_eq!(opened.begins().await, "/hold");
     opened.edge.drain().begin();
     let goaway = loop {
         let frame = frames.next().await.unwrap();

@@ -6,7 +6,6 @@ use std::time::Duration;
 use countersign::base::Door;
 use countersign::base::limits::{HEADER_BYTES, URI_BYTES};
 use countersign::edge::{ClientAuthentication, Limits, NotCounted};
-use countersign::telemetry::Metrics;
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -14,6 +13,9 @@ use tokio::net::TcpStream;
 
 use super::client::{Client, Received, Sender};
 use super::gateway::{Opened, open, prepare, public};
+use crate::support::{in_the_end, in_time};
+
+const NOBODY: &str = r#"countersign_connections{door="public"} 0"#;
 
 fn code(received: &Received) -> String {
     let problem: serde_json::Value = serde_json::from_str(&received.body).unwrap_or_default();
@@ -124,24 +126,16 @@ async fn a_client_that_hangs_up_does_not_stop_its_request() {
         let client = Client::new(&opened.authority, None, &[protocol]);
         let mut conversation = client.open(opened.address).await.unwrap();
         let asking = tokio::spawn(async move { conversation.get("/hold").await });
-        assert_eq!(opened.begun.recv().await.unwrap(), "/hold");
+        assert_eq!(opened.begins().await, "/hold");
         asking.abort();
         assert!(asking.await.unwrap_err().is_cancelled());
         // Over HTTP/1.1 the connection waits with it; only h2 drops the answer's future (`Completing::drop`).
         if protocol == "h2" {
-            nobody_is_connected(&opened.metrics).await;
+            opened.until_metric(NOBODY).await;
         }
         opened.behind.release.notify_one();
-        let ended = tokio::time::timeout(Duration::from_secs(20), opened.ended.recv()).await;
-        assert_eq!(ended.unwrap().unwrap(), "/hold", "{protocol}");
-        nobody_is_connected(&opened.metrics).await;
-    }
-}
-
-async fn nobody_is_connected(metrics: &Metrics) {
-    let none = r#"countersign_connections{door="public"} 0"#;
-    while !metrics.render().contains(none) {
-        tokio::task::yield_now().await;
+        assert_eq!(opened.ends().await, "/hold", "{protocol}");
+        opened.until_metric(NOBODY).await;
     }
 }
 
@@ -165,7 +159,7 @@ async fn resetting_streams_does_not_start_more_work_than_may_run() {
     };
     for _ in 0..2 {
         let asking = ask("/hold");
-        assert_eq!(opened.begun.recv().await.unwrap(), "/hold");
+        assert_eq!(opened.begins().await, "/hold");
         asking.abort();
     }
     let third = ask("/third");
@@ -173,7 +167,7 @@ async fn resetting_streams_does_not_start_more_work_than_may_run() {
         tokio::task::yield_now().await;
     }
     opened.behind.release.notify_one();
-    assert_eq!(opened.begun.recv().await.unwrap(), "/third");
+    assert_eq!(opened.begins().await, "/third");
     assert_eq!(
         opened.ended.try_recv().unwrap(),
         "/hold",
@@ -265,9 +259,7 @@ async fn a_source_that_has_its_share_of_connections_gets_no_more() {
         client.open(*other).await.unwrap().get("/").await.unwrap();
     }
     drop(second);
-    while client.open(opened.address).await.is_err() {
-        tokio::task::yield_now().await;
-    }
+    gets_in(&client, &opened).await;
 }
 
 /// Coming back while the requests before still run gives nobody a second share of work or of memory.
@@ -281,19 +273,14 @@ async fn who_hangs_up_keeps_their_place_until_their_request_is_done() {
     let client = Client::new(&opened.authority, None, &["h2"]);
     let mut conversation = client.open(opened.address).await.unwrap();
     let asking = tokio::spawn(async move { conversation.get("/hold").await });
-    assert_eq!(opened.begun.recv().await.unwrap(), "/hold");
+    assert_eq!(opened.begins().await, "/hold");
     asking.abort();
     assert!(asking.await.unwrap_err().is_cancelled());
-    let gone = r#"countersign_connections{door="public"} 0"#;
-    while !opened.metrics.render().contains(gone) {
-        tokio::task::yield_now().await;
-    }
+    opened.until_metric(NOBODY).await;
     assert!(client.open(opened.address).await.is_err());
     opened.behind.release.notify_one();
-    assert_eq!(opened.ended.recv().await.unwrap(), "/hold");
-    while client.open(opened.address).await.is_err() {
-        tokio::task::yield_now().await;
-    }
+    assert_eq!(opened.ends().await, "/hold");
+    gets_in(&client, &opened).await;
 }
 
 /// Who reaches the admin door and has no certificate cannot shut out all admins by holding its places.
@@ -355,7 +342,8 @@ async fn a_body_holds_what_has_come_of_it_until_its_client_goes() {
     held.flush().await.unwrap();
     // Asked for earlier, the other body could take the room that this one still needs.
     let mut read = opened.behind.read.subscribe();
-    read.wait_for(|bytes| *bytes == 900_000).await.unwrap();
+    let come = in_time("the body comes", read.wait_for(|bytes| *bytes == 900_000)).await;
+    drop(come.unwrap());
     let refused = post(&client, &opened, "/read", 200_000).await;
     assert!(
         refused.is_err() || refused == Ok("NoRoom".to_owned()),
@@ -382,7 +370,12 @@ async fn post(client: &Client, opened: &Opened, uri: &str, bytes: usize) -> Resu
 
 /// The room of requests before is given back when they are done, which may be after their clients heard of it.
 async fn fits_in_the_end(client: &Client, opened: &Opened, uri: &str) {
-    while post(client, opened, uri, 900 << 10).await != Ok((900 << 10).to_string()) {
-        tokio::task::yield_now().await;
-    }
+    let fits = async || post(client, opened, uri, 900 << 10).await == Ok((900 << 10).to_string());
+    in_the_end("a body fits", fits).await;
+}
+
+/// The place of a connection is free when the door has noticed its end.
+async fn gets_in(client: &Client, opened: &Opened) {
+    let is_open = async || client.open(opened.address).await.is_ok();
+    in_the_end("a place at the door", is_open).await;
 }

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 
 use super::client::Client;
 use super::gateway::{Opened, open};
+use crate::support::in_the_end;
 
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
@@ -46,12 +47,6 @@ fn trusted() -> Opened {
 async fn is_closed(mut socket: TcpStream) -> bool {
     let mut rest = Vec::new();
     socket.read_to_end(&mut rest).await.unwrap_or(0) == 0
-}
-
-async fn until_metric(opened: &Opened, line: &str) {
-    while !opened.metrics.render().contains(line) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 /// Sends `header` in pieces of `piece` bytes, then a request; what the door's service learned of the peer.
@@ -100,7 +95,7 @@ async fn a_trusted_proxy_that_names_nobody_is_closed() {
         assert!(is_closed(socket).await);
     }
     let line = r#"countersign_connections_refused_total{door="public",reason="proxy-header"} 5"#;
-    until_metric(&opened, line).await;
+    opened.until_metric(line).await;
     assert!(opened.behind.seen.lock().unwrap().is_empty());
 }
 
@@ -115,7 +110,7 @@ async fn a_header_that_does_not_come_has_the_deadline_of_the_handshake() {
     socket.write_all(&SIGNATURE[..7]).await.unwrap();
     assert!(is_closed(socket).await);
     let line = r#"countersign_connections_refused_total{door="public",reason="proxy-deadline"} 1"#;
-    until_metric(&opened, line).await;
+    opened.until_metric(line).await;
 }
 
 /// To anybody else a header is no TLS.
@@ -129,7 +124,7 @@ async fn nobody_but_a_trusted_proxy_names_anyone() {
     // A fatal alert, and nothing was taken for a name.
     assert!(answer.is_empty() || answer.first() == Some(&0x15), "{answer:?}");
     let line = r#"countersign_tls_handshakes_failed_total{door="public",cause="malformed"} 1"#;
-    until_metric(&opened, line).await;
+    opened.until_metric(line).await;
     assert!(opened.behind.seen.lock().unwrap().is_empty());
 }
 
@@ -151,9 +146,8 @@ async fn each_client_of_a_proxy_has_its_own_share_of_connections() {
     let _other = connect("203.0.113.8:1").await.unwrap();
     assert!(connect("203.0.113.7:2").await.is_err());
     let line = r#"countersign_connections_refused_total{door="public",reason="source-full"} 1"#;
-    until_metric(&opened, line).await;
+    opened.until_metric(line).await;
     drop(first);
-    while connect("203.0.113.7:3").await.is_err() {
-        tokio::task::yield_now().await;
-    }
+    let is_open = async || connect("203.0.113.7:3").await.is_ok();
+    in_the_end("a place at the door", is_open).await;
 }

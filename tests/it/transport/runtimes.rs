@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::client::{Client, Received};
 use super::gateway::{Opened, prepare};
+use crate::support::in_time;
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -97,7 +98,7 @@ async fn two_that_wait(opened: &Opened, behind: &SaysWhere) -> Vec<JoinHandle<Re
         let mut conversation = client.open(opened.address).await.unwrap();
         asking.push(tokio::spawn(async move { conversation.get("/hold").await }));
     }
-    behind.there.wait().await;
+    in_time("both requests wait", behind.there.wait()).await;
     asking
 }
 

@@ -1,12 +1,10 @@
 //! Streams that end early: reset by the client, or by the gateway because the client made it so.
 
-use std::time::Duration;
-
 use crate::support::frames::{
     DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frames, HEADERS, PRIORITY, PROTOCOL_ERROR, RST_STREAM,
     WINDOW_UPDATE, block, frame, request,
 };
-use crate::support::{Deed, TestGateway};
+use crate::support::{Deed, TestGateway, in_the_end};
 
 /// REFUSED_STREAM (RFC 9113, section 7).
 const REFUSED_STREAM: u32 = 7;
@@ -33,13 +31,7 @@ async fn ended_by(mut frames: Frames, gateway: &TestGateway, reason: &str) {
 /// Waits until the gateway has counted `count` refusals with this reason.
 async fn refused(gateway: &TestGateway, reason: &str, count: u32) {
     let line = format!("countersign_http2_refused_total{{reason=\"{reason}\"}} {count}\n");
-    let counted = async {
-        while !gateway.services.metrics.render().contains(&line) {
-            tokio::task::yield_now().await;
-        }
-    };
-    let counted = tokio::time::timeout(Duration::from_secs(20), counted).await;
-    assert!(counted.is_ok(), "{line}{}", gateway.services.metrics.render());
+    in_the_end(&line, async || gateway.services.metrics.render().contains(&line)).await;
 }
 
 /// H2-03: work that was begun is bounded by streams, not by resets; the rest of the flood starts nothing.
