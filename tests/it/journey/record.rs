@@ -1,11 +1,11 @@
 //! What cannot be recorded does not happen (design 6 and 9).
 
-use std::time::Duration;
+use std::path::Path;
 
 use countersign::store::{Batch, StoreCopy};
 use serde_json::Value;
 
-use crate::support::{Deed, PAYMENT, TestGateway};
+use crate::support::{Deed, PAYMENT, TestGateway, in_the_end};
 
 /// Takes a table away, as a damaged store would.
 async fn break_store(gateway: &TestGateway, sql: &'static str) {
@@ -54,7 +54,6 @@ async fn an_outcome_that_cannot_be_recorded_is_unknown() {
     };
     let (answer, ()) = tokio::join!(paying.send(), breaking);
     answer.assert_problem("outcome-unknown");
-    break_store(&gateway, "ALTER TABLE gone RENAME TO event").await;
     let again = alice.pay_under("k", PAYMENT).send().await;
     assert!(
         ["in-progress", "outcome-unknown"].contains(&again.code().as_str()),
@@ -64,9 +63,14 @@ async fn an_outcome_that_cannot_be_recorded_is_unknown() {
     assert_eq!(gateway.backend.count(), 1);
 }
 
-/// A restart settles what the first process could not write.
+/// A restart settles what the first process could not write: its store is whole again only when it has ended, for as soon as
+/// it can it writes the outcome.
 async fn gateway_after(gateway: TestGateway) -> TestGateway {
-    let gateway = gateway.restart().await;
+    let heal = |folder: &Path| {
+        let store = rusqlite::Connection::open(folder.join("countersign.sqlite")).unwrap();
+        store.execute("ALTER TABLE gone RENAME TO event", []).unwrap();
+    };
+    let gateway = gateway.restart_after(heal).await;
     let row = gateway
         .services
         .db
@@ -131,24 +135,15 @@ async fn a_signed_request_waits_until_what_passed_before_could_be_written() {
     let alice = gateway.alice().await;
     break_store(&gateway, "ALTER TABLE event RENAME TO gone").await;
     alice.get("/orders").expect_answer().await;
-    reach(|| gateway.services.passages.are_unwritten()).await;
+    let is_unwritten = async || gateway.services.passages.are_unwritten();
+    in_the_end("the read is not written", is_unwritten).await;
     let before = gateway.backend.count();
     let consent = || alice.post("/consents", r#"{"text":"yes"}"#);
     consent().send().await.assert_problem("store-unavailable");
     assert_eq!(gateway.backend.count(), before);
     alice.get("/orders").expect_answer().await;
     break_store(&gateway, "ALTER TABLE gone RENAME TO event").await;
-    reach(|| !gateway.services.passages.are_unwritten()).await;
+    let is_written = async || !gateway.services.passages.are_unwritten();
+    in_the_end("the read is written", is_written).await;
     consent().expect_answer().await;
-}
-
-async fn reach(state: impl Fn() -> bool) {
-    let reached = async {
-        while !state() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), reached)
-        .await
-        .unwrap();
 }

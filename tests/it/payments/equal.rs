@@ -8,7 +8,7 @@ const PROBE: Setting = settled_by("trust_domain = \"bank.internal\"\nsettle = \"
 #[tokio::test]
 async fn it_waits_for_the_first_and_is_told_which_that_is() {
     let gateway = TestGateway::with(&[PROBE]).await;
-    let alice = gateway.alice().await;
+    let mut alice = gateway.alice().await;
     gateway.backend.next(Deed::Cut);
     alice.pay_under("first", PAYMENT).send().await;
     (0..2).for_each(|_| gateway.backend.next(Deed::respond(500, "", "")));
@@ -26,7 +26,7 @@ async fn it_waits_for_the_first_and_is_told_which_that_is() {
         ("outcome-unknown", &"first".into())
     );
     assert_eq!(posts(), 1);
-    let answer = until_known(&alice, "first", PAYMENT).await;
+    let answer = until_known(&mut alice, "first", PAYMENT).await;
     assert_eq!(answer.status(), 200);
     alice.pay_under("second", PAYMENT).expect_answer().await;
     assert_eq!(posts(), 2);

@@ -1,7 +1,7 @@
 //! Settling by people: `settle = "hold"`, and what is left out.
 
 use super::{count, settled_by, states};
-use crate::support::{Deed, PAYMENT, Setting, TestGateway};
+use crate::support::{Deed, PAYMENT, Setting, TestGateway, in_the_end};
 
 const HOLD: Setting = settled_by("trust_domain = \"bank.internal\"\nsettle = \"hold\"");
 
@@ -12,12 +12,7 @@ async fn it_stays_unknown_for_the_client_and_visible_for_those_who_watch() {
     gateway.backend.next(Deed::Cut);
     alice.pay_under("k", PAYMENT).send().await;
     let gauge = r#"countersign_payments_unknown{upstream="bank"} 1"#;
-    let seen = async {
-        while !gateway.services.metrics.render().contains(gauge) {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-    };
-    tokio::time::timeout(super::PATIENCE, seen).await.unwrap();
+    in_the_end(gauge, async || gateway.services.metrics.render().contains(gauge)).await;
     alice
         .pay_under("k", PAYMENT)
         .expect_refusal("outcome-unknown")

@@ -10,10 +10,7 @@ mod stuck;
 
 use std::time::Duration;
 
-use crate::support::{Answer, Caller, Setting, TestGateway};
-
-/// How long a test waits for what the settlement job, which runs every second, has to do.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::support::{Answer, Caller, Setting, TestGateway, found};
 
 /// The bank settles in this way; the merchant stays as it is.
 const fn settled_by(keys: &'static str) -> Setting {
@@ -27,19 +24,18 @@ fn count(gateway: &TestGateway, method: &str) -> usize {
 }
 
 /// Sends the payment again and again, with a fresh signature each time, until the gateway says something else than that the
-/// outcome is unknown. The clock moves a second each time.
-async fn until_known<'g>(alice: &'g Caller<'_>, key: &str, body: &str) -> Answer<'g> {
-    let known = async {
-        loop {
-            let answer = alice.pay_under(key, body).send().await;
-            if answer.code() != "outcome-unknown" {
-                return answer;
-            }
-            alice.gateway.advance(Duration::from_secs(1)).await;
-            tokio::time::sleep(Duration::from_millis(50)).await;
+/// outcome is unknown. The clock moves a second each time, and with it the token.
+async fn until_known<'g>(alice: &mut Caller<'g>, key: &str, body: &str) -> Answer<'g> {
+    let ask = async || {
+        alice.renew();
+        let answer = alice.pay_under(key, body).send().await;
+        if answer.code() != "outcome-unknown" {
+            return Some(answer);
         }
+        alice.gateway.advance(Duration::from_secs(1)).await;
+        None
     };
-    tokio::time::timeout(PATIENCE, known).await.unwrap()
+    found("an outcome that is known", ask).await
 }
 
 /// The state of every payment on record.

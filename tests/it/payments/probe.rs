@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{count, settled_by, states, until_known};
-use crate::support::{Deed, PAYMENT, Setting, TestGateway};
+use crate::support::{Deed, PAYMENT, Setting, TestGateway, in_the_end};
 
 const PROBE: Setting =
     settled_by("trust_domain = \"bank.internal\"\nsettle = \"probe\"\nsettle_after = \"30s\"");
@@ -22,14 +22,14 @@ fn not_found() -> Deed {
 #[tokio::test]
 async fn a_payment_that_the_bank_knows_is_executed_and_its_answer_reaches_the_client() {
     let gateway = TestGateway::with(&[PROBE]).await;
-    let alice = gateway.alice().await;
+    let mut alice = gateway.alice().await;
     for deed in [Deed::Cut, found(), found()] {
         gateway.backend.next(deed);
     }
     let lost = alice.pay_under("k", PAYMENT).send().await;
     lost.assert_problem("outcome-unknown");
     assert!(!lost.header("retry-after").is_empty());
-    let answer = until_known(&alice, "k", PAYMENT).await;
+    let answer = until_known(&mut alice, "k", PAYMENT).await;
     assert_eq!((answer.status(), answer.body()), (201, &br#"{"id":"p-1"}"#[..]));
     assert_eq!(answer.header("idempotency-replayed"), "true");
     answer.assert_signed();
@@ -88,7 +88,7 @@ async fn not_found_counts_once_nothing_can_be_on_its_way_and_then_for_ever() {
     (0..60).for_each(|_| gateway.backend.next(not_found()));
     let sent_at = gateway.now();
     alice.pay_under("k", PAYMENT).send().await;
-    let refused = until_known(&alice, "k", PAYMENT).await;
+    let refused = until_known(&mut alice, "k", PAYMENT).await;
     refused.assert_problem("not-executed");
     assert!(gateway.now().since(sent_at) >= Duration::from_secs(30));
     alice.renew();
@@ -117,13 +117,11 @@ async fn what_is_not_said_twice_alike_is_not_believed() {
     deeds.into_iter().for_each(|deed| gateway.backend.next(deed));
     gateway.backend.next(Deed::Never);
     alice.pay_under("k", PAYMENT).send().await;
-    let asked = async {
-        while gateway.backend.count() <= words {
-            gateway.advance(Duration::from_secs(20)).await;
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+    let has_asked = async || {
+        gateway.advance(Duration::from_secs(20)).await;
+        gateway.backend.count() > words
     };
-    tokio::time::timeout(super::PATIENCE * 2, asked).await.unwrap();
+    in_the_end("a question after all these words", has_asked).await;
     assert_eq!(states(&gateway).await, ["unknown"]);
 }
 

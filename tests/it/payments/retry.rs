@@ -11,7 +11,7 @@ const RETRY: Setting = settled_by("trust_domain = \"bank.internal\"\nsettle = \"
 #[tokio::test]
 async fn the_same_request_goes_again_under_the_same_transaction() {
     let gateway = TestGateway::with(&[RETRY]).await;
-    let alice = gateway.alice().await;
+    let mut alice = gateway.alice().await;
     for deed in [
         Deed::Cut,
         Deed::Cut,
@@ -23,7 +23,7 @@ async fn the_same_request_goes_again_under_the_same_transaction() {
     }
     let lost = alice.pay_under("k", PAYMENT).send().await;
     lost.assert_problem("outcome-unknown");
-    let answer = until_known(&alice, "k", PAYMENT).await;
+    let answer = until_known(&mut alice, "k", PAYMENT).await;
     assert_eq!((answer.status(), answer.body()), (201, &b"done"[..]));
     assert_eq!(answer.header("idempotency-replayed"), "true");
     assert_eq!(states(&gateway).await, ["answered"]);

@@ -33,9 +33,9 @@ fn write(gateway: &TestGateway, name: &str, bytes: &[u8]) -> PathBuf {
 #[tokio::test]
 async fn the_command_verifies_offline_and_names_what_is_wrong() {
     let gateway = TestGateway::start().await;
-    let alice = gateway.alice().await;
+    let mut alice = gateway.alice().await;
     let target = link(&signed_payment(&alice, "k").send().await);
-    let mut document = receipt(&alice, &target).await;
+    let mut document = receipt(&mut alice, &target).await;
     let keys = published_keys(&gateway).await;
     let published: Value = serde_json::from_slice(&keys).unwrap();
     let vkey = published["log"]["vkeys"][0].as_str().unwrap();

@@ -10,10 +10,7 @@ use std::time::Duration;
 use countersign_verify::{ReceiptFault, ReceiptTrust, VerifiedReceipt, verify_receipt};
 use serde_json::Value;
 
-use crate::support::{Answer, Caller, Draft, PAYMENT, TestGateway};
-
-/// How long a test waits for the next checkpoint, or for the settlement job.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::support::{Answer, Caller, Draft, PAYMENT, TestGateway, found};
 
 /// Where an answer says the receipt is.
 fn link(answer: &Answer<'_>) -> String {
@@ -25,29 +22,27 @@ fn link(answer: &Answer<'_>) -> String {
 }
 
 /// A payment of alice's with her own signature over it.
-fn signed_payment<'g>(alice: &'g Caller<'_>, key: &str) -> Draft<'g> {
+fn signed_payment<'g>(alice: &Caller<'g>, key: &str) -> Draft<'g> {
     let keyid = alice.key.public_key().thumbprint().to_string();
     alice
         .pay_under(key, PAYMENT)
         .with_payment_signature(&alice.key, &keyid)
 }
 
-/// The receipt at `target`, as soon as there is one; the clock moves a second with every try.
-async fn receipt(owner: &Caller<'_>, target: &str) -> Value {
-    let ready = async {
-        loop {
-            let answer = owner.get(target).send().await;
-            match answer.status() {
-                200 => return answer.json(),
-                202 => assert!(!answer.header("retry-after").is_empty(), "{answer:?}"),
-                _ => panic!("{answer:?}"),
-            }
-            owner.gateway.advance(Duration::from_secs(1)).await;
-            tokio::time::sleep(Duration::from_millis(20)).await;
+/// The receipt at `target`, as soon as there is one; the clock moves a second with every try, and with it the token.
+async fn receipt(owner: &mut Caller<'_>, target: &str) -> Value {
+    let ask = async || {
+        owner.renew();
+        let answer = owner.get(target).send().await;
+        match answer.status() {
+            200 => return Some(answer.json()),
+            202 => assert!(!answer.header("retry-after").is_empty(), "{answer:?}"),
+            _ => panic!("{answer:?}"),
         }
+        owner.gateway.advance(Duration::from_secs(1)).await;
+        None
     };
-    let ready = tokio::time::timeout(PATIENCE, ready).await;
-    ready.expect("the receipt became ready")
+    found("a receipt that is ready", ask).await
 }
 
 /// The gateway's published keys.

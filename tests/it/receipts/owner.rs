@@ -9,14 +9,14 @@ use crate::support::{Draft, Login, PAYMENT, TestGateway};
 #[tokio::test]
 async fn a_receipt_is_its_customers_by_any_app_and_nobody_elses() {
     let gateway = TestGateway::start().await;
-    let alice = gateway.alice().await;
+    let mut alice = gateway.alice().await;
     let target = link(&signed_payment(&alice, "k").send().await);
-    let first = receipt(&alice, &target).await;
+    let first = receipt(&mut alice, &target).await;
     let shop = Login {
         client: "shop",
         ..Login::default()
     };
-    let by_another_app = receipt(&gateway.login(shop).await, &target).await;
+    let by_another_app = receipt(&mut gateway.login(shop).await, &target).await;
     assert_eq!(by_another_app["id"], first["id"]);
     let bob = gateway
         .login(Login {
@@ -38,9 +38,9 @@ async fn a_receipt_is_its_customers_by_any_app_and_nobody_elses() {
 #[tokio::test]
 async fn who_does_not_prove_who_they_are_learns_nothing() {
     let gateway = TestGateway::start().await;
-    let alice = gateway.alice().await;
+    let mut alice = gateway.alice().await;
     let target = link(&signed_payment(&alice, "k").send().await);
-    receipt(&alice, &target).await;
+    receipt(&mut alice, &target).await;
     let nobody = Draft::new(&gateway, "GET", &target).send().await;
     nobody.assert_problem("token-missing");
     alice
@@ -75,10 +75,10 @@ async fn who_does_not_prove_who_they_are_learns_nothing() {
 #[tokio::test]
 async fn a_browser_gets_a_page_that_can_be_printed() {
     let gateway = TestGateway::start().await;
-    let alice = gateway.alice().await;
+    let mut alice = gateway.alice().await;
     let hostile = PAYMENT.replace("Bob's Books", "<script>alert(1)</script>");
     let target = link(&alice.pay_under("k", &hostile).send().await);
-    let file = receipt(&alice, &target).await;
+    let file = receipt(&mut alice, &target).await;
     let page = alice.get(&target).header("accept", "text/html").send().await;
     assert_eq!(page.status(), 200, "{page:?}");
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");

@@ -11,9 +11,9 @@ use crate::support::TestGateway;
 
 /// A receipt with a neighbour in the log, so that it has a proof, and whom to trust.
 async fn sample(gateway: &TestGateway) -> (Value, ReceiptTrust) {
-    let alice = gateway.alice().await;
+    let mut alice = gateway.alice().await;
     let target = link(&signed_payment(&alice, "k \\\"1").send().await);
-    (receipt(&alice, &target).await, trust(gateway).await)
+    (receipt(&mut alice, &target).await, trust(gateway).await)
 }
 
 /// The pointers of all values that hold no others.
@@ -111,11 +111,11 @@ async fn a_member_too_many_or_too_few_is_named() {
 #[tokio::test]
 async fn a_leaf_a_proof_a_checkpoint_or_a_signature_of_another_receipt_does_not_fit() {
     let gateway = TestGateway::start().await;
-    let alice = gateway.alice().await;
+    let mut alice = gateway.alice().await;
     let mut receipts = Vec::new();
     for key in ["k1", "k2"] {
         let target = link(&signed_payment(&alice, key).send().await);
-        receipts.push(receipt(&alice, &target).await);
+        receipts.push(receipt(&mut alice, &target).await);
     }
     let trust = trust(&gateway).await;
     for (members, expected) in [

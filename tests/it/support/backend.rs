@@ -91,8 +91,23 @@ impl Seen {
 struct Shared {
     tls: TlsAcceptor,
     seen: watch::Sender<Vec<Seen>>,
-    next: Mutex<VecDeque<Deed>>,
+    /// Each with the key of the request it is for, or for whichever comes.
+    next: Mutex<VecDeque<(Option<String>, Deed)>>,
     release: Notify,
+}
+
+impl Shared {
+    fn deed_for(&self, seen: &Seen) -> Deed {
+        let mut next = self.next.lock().unwrap();
+        let under = seen.headers.get("idempotency-key");
+        let is_meant = |key: &Option<String>| match key {
+            Some(key) => under.is_some_and(|under| under == key.as_str()),
+            None => true,
+        };
+        let place = next.iter().position(|(key, _)| is_meant(key));
+        let deed = place.and_then(|place| next.remove(place));
+        deed.map_or(Deed::Answer, |(_, deed)| deed)
+    }
 }
 
 /// A backend.
@@ -148,7 +163,13 @@ impl Backend {
 
     /// What happens to the next request for which nothing was said yet.
     pub(crate) fn next(&self, deed: Deed) {
-        self.shared.next.lock().unwrap().push_back(deed);
+        self.shared.next.lock().unwrap().push_back((None, deed));
+    }
+
+    /// What happens to the next request with this idempotency key, whatever else comes before it.
+    pub(crate) fn next_under(&self, key: &str, deed: Deed) {
+        let key = Some(format!("\"{key}\""));
+        self.shared.next.lock().unwrap().push_back((key, deed));
     }
 
     /// Lets one held request go.
@@ -218,7 +239,7 @@ async fn serve(socket: TcpStream, shared: Arc<Shared>) {
         return;
     };
     while let Some(seen) = read(&mut stream).await {
-        let deed = shared.next.lock().unwrap().pop_front().unwrap_or(Deed::Answer);
+        let deed = shared.deed_for(&seen);
         shared.seen.send_modify(|all| all.push(seen));
         let written = match deed {
             Deed::Answer => stream.write_all(ANSWER).await,
