@@ -71,13 +71,14 @@ pub(super) fn process(folder: &Path, port: u16) -> impl Fn() -> Command + Send +
 struct Bank {
     folder: PathBuf,
     file: Mutex<File>,
-    executed: Mutex<HashMap<String, Value>>,
+    /// By transaction, with the answer; none while it is being written down.
+    executed: Mutex<HashMap<String, Option<Value>>>,
 }
 
 impl Bank {
     fn open(folder: &Path) -> Self {
         let executed = ledger(folder).into_iter();
-        let executed = executed.map(|entry| (entry.transaction.clone(), answer(&entry)));
+        let executed = executed.map(|entry| (entry.transaction.clone(), Some(answer(&entry))));
         let path = folder.join("bank.log");
         let mut file = File::options().create(true).append(true).open(path).unwrap();
         // Ends a line that was cut off.
@@ -89,6 +90,12 @@ impl Bank {
         }
     }
 
+    /// A disk may take longer than the gateway waits until it believes "not found", so what has begun is not said to be unknown.
+    fn begin(&self, entry: &Entry) {
+        let mut executed = self.executed.lock().unwrap();
+        executed.entry(entry.transaction.clone()).or_default();
+    }
+
     /// Without a look at what was executed before.
     fn execute(&self, entry: &Entry) -> Value {
         let line = format!("{}\n", answer(entry));
@@ -96,7 +103,7 @@ impl Bank {
         file.write_all(line.as_bytes()).unwrap();
         file.sync_data().unwrap();
         let mut executed = self.executed.lock().unwrap();
-        executed.insert(entry.transaction.clone(), answer(entry));
+        executed.insert(entry.transaction.clone(), Some(answer(entry)));
         answer(entry)
     }
 
@@ -122,6 +129,7 @@ impl Bank {
         };
         if head.method == http::Method::POST {
             let bank = Arc::clone(&self);
+            bank.begin(&entry);
             let executed = tokio::task::spawn_blocking(move || bank.execute(&entry)).await;
             while self.folder.join(HOLD).exists() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -129,7 +137,8 @@ impl Bank {
             return respond(StatusCode::CREATED, &executed.unwrap());
         }
         match self.executed.lock().unwrap().get(&entry.transaction) {
-            Some(answer) => respond(StatusCode::CREATED, answer),
+            Some(Some(answer)) => respond(StatusCode::CREATED, answer),
+            Some(None) => respond(StatusCode::SERVICE_UNAVAILABLE, &json!({})),
             None => respond(StatusCode::NOT_FOUND, &json!({})),
         }
     }
