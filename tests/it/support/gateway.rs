@@ -244,10 +244,11 @@ impl TestGateway {
         &*self.home.entropy
     }
 
-    /// Moves the clock, and lets the gateway look at its revocations, which it does every second.
+    /// Moves the clock, and lets the gateway look at its revocations and write activity down, as it does every second.
     pub(crate) async fn advance(&self, span: Duration) {
         self.home.clock.advance(span);
         self.services.sessions.refresh().await.unwrap();
+        self.services.sessions.write_activity().await.unwrap();
     }
 
     /// Host and port of the public URL.

@@ -268,6 +268,7 @@ impl Gateway {
     pub(super) async fn wait(&self, span: Duration) {
         self.clock.advance(span);
         self.sessions.refresh().await.unwrap();
+        self.sessions.write_activity().await.unwrap();
         self.clients.refresh().await.unwrap();
     }
 
