@@ -8,8 +8,11 @@ step="start"
 homes=""
 finish() {
     local code=$?
-    rm -rf "$homes"
-    [[ $code == 0 ]] || echo "make test: FAILED at $step"
+    if [[ $code == 0 ]]; then
+        rm -rf "$homes"
+    else
+        echo "make test: FAILED at $step${homes:+; what it left is in $homes}"
+    fi
 }
 trap finish EXIT
 

@@ -98,6 +98,19 @@ def exported(folder, size):
     return entries, leaves
 
 
+def whole_export(gateway, key):
+    """An export that has every payment: the last of them may be sequenced a moment after its answer."""
+    for attempt in range(20):
+        folder = HOME / f"export-{attempt}"
+        run("audit", "export", "--tiles", folder, *gateway.as_ada)
+        new = Checkpoint((folder / "checkpoint").read_text(), [key])
+        entries, leaves = exported(folder, new.size)
+        kinds = [json.loads(entry)["event"]["kind"] for entry in entries]
+        if kinds.count("permitted") == 2 * PAYMENTS:
+            return folder, new, entries, leaves, kinds
+    sys.exit(f"{kinds.count('permitted')} of {2 * PAYMENTS} payments are on record")
+
+
 def check(gateway):
     began = time.monotonic()
     gateway.grow(KEPT_AT)
@@ -114,11 +127,7 @@ def check(gateway):
     (newest,) = (Key(text) for text in vkeys if text not in old_vkeys)
     gateway.pay(PAYMENTS)
     gateway.checkpoint(ENTRIES + 2 * PAYMENTS, [newest])
-
-    folder = HOME / "export"
-    run("audit", "export", "--tiles", folder, *gateway.as_ada)
-    new = Checkpoint((folder / "checkpoint").read_text(), [newest])
-    entries, leaves = exported(folder, new.size)
+    folder, new, entries, leaves, kinds = whole_export(gateway, newest)
     check_log.check_entries(entries)
     assert root(leaves) == new.root, "the root is not that of the entries"
     assert root(leaves[: kept.size]) == kept.root, "the log does not continue what it was"
@@ -128,8 +137,7 @@ def check(gateway):
         sys.exit("a key signed before its time")
     except InvalidSignature:
         pass
-    kinds = [json.loads(entry)["event"]["kind"] for entry in entries]
-    assert kinds.count("permitted") == 2 * PAYMENTS and "key-changed" in kinds[ENTRIES:], "payments and rotation are on record"
+    assert "key-changed" in kinds[ENTRIES:], "the rotation is on record"
     places = [1, 256, 257, 65_536, 65_537, kept.size, new.size, *(1 + secrets.randbelow(new.size) for _ in range(PROOFS - 7))]
     for sequence in places:
         check_log.check_proof(gateway, sequence, keys)
