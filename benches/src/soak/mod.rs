@@ -208,11 +208,14 @@ fn minutes(began: Instant) -> f64 {
     began.elapsed().as_secs_f64() / 60.0
 }
 
+/// Not while the connections of a minute are being opened or closed: how many there are then is a matter of the moment.
 async fn sample(stage: &Stage, began: Instant, over: &Cell<bool>) -> Vec<Sample> {
     let mut samples = Vec::new();
     while !over.get() {
-        samples.push(look(stage, stage.gateway(), began));
         pause(SAMPLED_EVERY, over).await;
+        if !over.get() || samples.is_empty() {
+            samples.push(look(stage, stage.gateway(), began));
+        }
     }
     samples
 }
