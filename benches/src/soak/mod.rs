@@ -86,9 +86,7 @@ pub async fn measure(
     let opened = Instant::now();
     let saturation = saturation(&mut stage, effort).await?;
     let rate = half_load(&mut stage, saturation).await?;
-    progress(&format!(
-        "{name}: {rate:.0} requests a second, of {saturation:.0}"
-    ));
+    progress(&format!("soak: {rate:.0} requests a second, of {saturation:.0}"));
     tokio::time::sleep(CODE_LIFE.saturating_sub(opened.elapsed())).await;
     let (began, span) = (Instant::now(), MINUTE.min(length / 6));
     let (mut minutes, mut samples) = (Vec::new(), Vec::new());

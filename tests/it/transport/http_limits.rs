@@ -309,10 +309,9 @@ async fn bodies_in_memory_have_a_budget_of_which_one_source_gets_a_part() {
         buffered_bytes: 4 << 20,
         ..Limits::default()
     };
-    for protocol in ["http/1.1", "h2"] {
+    for (protocol, uri) in [("http/1.1", "/read"), ("h2", "https://localhost/read")] {
         let opened = open(Door::Public, &ClientAuthentication::None, limits.clone());
         let client = Client::new(&opened.authority, None, &[protocol]);
-        let uri = read_uri(protocol);
         assert_eq!(
             post(&client, &opened, uri, 900 << 10).await,
             Ok((900 << 10).to_string()),
@@ -351,13 +350,6 @@ async fn a_body_holds_what_has_come_of_it_until_its_client_goes() {
     );
     drop(held);
     fits_in_the_end(&client, &opened, "/read").await;
-}
-
-const fn read_uri(protocol: &str) -> &'static str {
-    match protocol.as_bytes() {
-        b"h2" => "https://localhost/read",
-        _ => "/read",
-    }
 }
 
 /// What the door answers to a body of this many bytes.
