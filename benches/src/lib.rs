@@ -1,7 +1,7 @@
 //! Measures Countersign on the machine at hand (design 14): what `make bench` runs, and what its programs share.
 //!
 //! * `machine` describes it, pins processes to cores and says how much of the time belonged to somebody else,
-//!   `awake` keeps those cores from sleeping;
+//!   `awake` keeps those cores from sleeping, `stalls` tells how often they were not there;
 //! * `home` makes a gateway's folder with customers by its `configuration`, `residents` are in its store before it starts,
 //!   `gateway` and `origin` run a release build in front of a plain backend;
 //! * `callers` are logged in by the reference client; `request` signs every request afresh; `load` sends them, in a closed
@@ -41,6 +41,7 @@ pub mod restart;
 pub mod scale;
 pub mod soak;
 pub mod stage;
+pub mod stalls;
 pub mod statistics;
 pub mod steps;
 pub mod tree;

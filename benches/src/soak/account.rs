@@ -16,11 +16,12 @@ const LATENCY_FLAT: f64 = 1.25;
 pub(super) fn told(minute: &Minute, sample: Option<&Sample>) -> String {
     let (memory, descriptors) = sample.map_or((0.0, 0.0), |sample| (sample.memory, sample.descriptors));
     format!(
-        "soak: {:.1} minutes; {:.0} a second, {} failed, p99 {:.1} ms, {memory:.0} MiB, {descriptors:.0} descriptors",
+        "soak: {:.1} minutes; {:.0} a second, {} failed, p99 {:.1} ms, stalls {:.1} ‰, {memory:.0} MiB, {descriptors:.0} descriptors",
         minute.ends,
         minute.rate,
         minute.failures,
-        millis(&minute.signed, 0.99)
+        millis(&minute.signed, 0.99),
+        minute.stalls.unwrap_or_default() * 1e3
     )
 }
 
@@ -98,6 +99,10 @@ pub(super) fn figures(minutes: &[Minute], samples: &[Sample]) -> String {
             format!("{:.2}", millis(&minute.signed, 0.99)),
             format!("{:.2}", millis(&minute.payments, 0.5)),
             format!("{:.2}", millis(&minute.payments, 0.99)),
+            format!("{:.0}", minute.busy * 100.0),
+            minute
+                .stalls
+                .map_or_else(|| "–".to_owned(), |share| format!("{:.1}", share * 1e3)),
             format!("{:.0}", minute.longest_flush.as_secs_f64() * 1e3),
             format!("{:.1}", held(|sample| sample.memory)),
             format!("{:.0}", held(|sample| sample.descriptors)),
@@ -114,6 +119,8 @@ pub(super) fn figures(minutes: &[Minute], samples: &[Sample]) -> String {
         "p99, ms",
         "payment p50, ms",
         "p99, ms",
+        "of its core, %",
+        "stalls, ‰",
         "longest flush, ms",
         "memory, MiB",
         "descriptors",

@@ -5,6 +5,7 @@
 //! outlive it: their tokens are renewed.
 
 mod account;
+mod aged;
 
 use std::cell::Cell;
 use std::path::Path;
@@ -23,6 +24,7 @@ use crate::machine::Watch;
 use crate::process::Process;
 use crate::request::Kind;
 use crate::stage::{Effort, Stage};
+use crate::stalls::Stalls;
 use crate::statistics::median;
 
 /// The mix: what, and its share of all requests.
@@ -36,6 +38,8 @@ const TRIALS: usize = 3;
 const TRIAL: Duration = Duration::from_secs(5);
 /// Latencies are told for each such span; connections are opened anew with it.
 const MINUTE: Duration = Duration::from_secs(60);
+/// So many turns at the end, with a gateway that has just begun, take as long as one such span.
+const TURNS_A_MINUTE: u32 = 6;
 /// How often memory, descriptors and files are looked at.
 const SAMPLED_EVERY: Duration = Duration::from_secs(10);
 /// A bare file is flushed this often on the same disk, to tell whose stalls are whose.
@@ -67,8 +71,12 @@ struct Minute {
     logins: usize,
     signed: Histogram,
     payments: Histogram,
+    /// The share of its core that the gateway had.
+    busy: f64,
     /// How long the disk took for a bare file at most.
     longest_flush: Duration,
+    /// The share of moments at which a core was not there; absent where nobody may look.
+    stalls: Option<f64>,
 }
 
 /// Measures for `length` with the gateway's home in the folder `within`, and writes table and plots into the section `name`.
@@ -90,12 +98,16 @@ pub async fn measure(
     tokio::time::sleep(CODE_LIFE.saturating_sub(opened.elapsed())).await;
     let (began, span) = (Instant::now(), MINUTE.min(length / 6));
     let (mut minutes, mut samples) = (Vec::new(), Vec::new());
+    let stalls = Stalls::watch(stage.cores);
     while began.elapsed() < length {
         let logins = minutes.iter().map(|minute: &Minute| minute.logins).sum();
-        let minute = minute(&mut stage, (rate, span, logins), began, &mut samples).await?;
+        let mut minute = minute(&mut stage, (rate, span, logins), began, &mut samples).await?;
+        minute.stalls = stalls.as_ref().map(Stalls::take);
         progress(&account::told(&minute, samples.last()));
         minutes.push(minute);
     }
+    let beside =
+        aged::beside_a_fresh_one(&mut stage, (program, within), (rate, span / TURNS_A_MINUTE)).await?;
     stage.close()?;
     let settled = SETTLED_AFTER.min(length / SETTLING_SHARE).as_secs_f64() / 60.0;
     let text = [
@@ -106,6 +118,7 @@ pub async fn measure(
             LOGIN_EVERY.as_secs()
         ),
         account::verdicts(&minutes, &samples, settled),
+        beside,
         account::figures(&minutes, &samples),
         account::plots(&minutes, &samples, (name, document))?.join("\n"),
     ];
@@ -187,6 +200,7 @@ async fn minute(
     );
     samples.extend(seen);
     let (reports, (logins, failed_logins), longest_flush) = (reports?, logins?, flushes?);
+    let busy: Vec<_> = reports.iter().map(|(_, report)| report.busy).collect();
     let of = |wanted| {
         let found = reports.iter().find(|(kind, _)| *kind == wanted);
         found.map_or_else(Histogram::default, |(_, report)| report.latencies.clone())
@@ -196,8 +210,10 @@ async fn minute(
         rate: reports.iter().map(|(_, report)| report.rate).sum(),
         failures: reports.iter().map(|(_, report)| report.failures()).sum::<u64>() + failed_logins,
         logins,
+        stalls: None,
         signed: of(Kind::Signed),
         payments: of(Kind::Payment),
+        busy: median(&busy),
         longest_flush,
     })
 }
