@@ -81,6 +81,18 @@ pub enum Deployment {
     Production,
 }
 
+impl Deployment {
+    /// By whether the store is marked as one for development.
+    #[must_use]
+    pub const fn of(development: bool) -> Self {
+        if development {
+            Self::Development
+        } else {
+            Self::Production
+        }
+    }
+}
+
 pub(super) const SHAPE: Shape = Shape {
     name: "",
     meaning: "Configuration of Countersign.",

@@ -16,7 +16,6 @@ use crate::policy::{
     Action, Authn, Challenge, Client, Counters, Decision, Denial, Device, Facts, Network, Payee, Payment,
     Permit, Remedy, Route,
 };
-use crate::telemetry::names;
 use crate::transaction::{exemption, extract, payee, standing};
 
 /// A request that the policies permit.
@@ -108,7 +107,7 @@ async fn decision(
     match exchange.snapshot.policy.decide(&policy_facts) {
         Decision::Permit(permit) => Ok(Permission { permit, transaction }),
         Decision::Challenge(challenge) => Err(remedy(&challenge, caller, transaction.as_ref())),
-        Decision::Deny(denial) => Err(denied(&denial, services)),
+        Decision::Deny(denial) => Err(denied(&denial, policy_facts.action, services)),
     }
 }
 
@@ -137,7 +136,7 @@ pub(super) fn permit_reading(
             Ok(())
         }
         Decision::Challenge(challenge) => Err(remedy(&challenge, caller, None)),
-        Decision::Deny(denial) => Err(denied(&denial, services)),
+        Decision::Deny(denial) => Err(denied(&denial, facts.action, services)),
     }
 }
 
@@ -279,20 +278,8 @@ fn remedy(challenge: &Challenge, caller: &Caller, transaction: Option<&Transacti
     }
 }
 
-fn denied(denial: &Denial, services: &Services) -> Fault {
-    if denial.alarm() {
-        services
-            .metrics
-            .count(&names::POLICY_DECISIONS, ["-".into(), "error".into()]);
-        for alarm in &denial.alarms {
-            let policy = alarm.policy.as_ref().map_or("-", |policy| policy.as_str());
-            tracing::error!(
-                policy,
-                cause = alarm.cause,
-                "a policy could not be evaluated; the request was denied"
-            );
-        }
-    }
+fn denied(denial: &Denial, action: Action, services: &Services) -> Fault {
+    denial.raise_alarms(action, &services.metrics);
     let policies = denial
         .policies
         .iter()

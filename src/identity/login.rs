@@ -83,8 +83,10 @@ pub struct Proven {
     /// The factors.
     pub factors: Vec<Factor>,
     /// What must happen with whatever is granted for them: the code is used up, the throttle forgets. When the commit
-    /// fails with [`totp::STEP_IS_UNUSED`], they were not right after all.
+    /// fails with [`totp::STEP_IS_UNUSED`], they were not right after all: [`Logins::was_overtaken`].
     pub effects: Batch,
+    /// What the throttle counted for them.
+    pub attempt: Attempt,
 }
 
 /// The judge of logins.
@@ -194,10 +196,11 @@ impl Logins {
                     device: credentials.device,
                     factors,
                     effects,
+                    attempt,
                 }))
             }
             Ok(None) => {
-                self.record_failure(presented, credentials.customer, &attempt)
+                self.record_failure(presented.client, credentials.customer, &attempt, presented.now)
                     .await?;
                 Ok(Outcome::Refused)
             }
@@ -267,22 +270,37 @@ impl Logins {
         }
     }
 
+    /// Records that another login used up what this one had proven before it could: the attempt counts as failed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn was_overtaken(
+        &self,
+        client: &ClientId,
+        customer: CustomerId,
+        attempt: &Attempt,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.record_failure(client, Some(customer), attempt, now).await
+    }
+
     /// Records a refused login, for names that exist and names that do not alike.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn record_failure(
         &self,
-        presented: &Presented<'_>,
+        client: &ClientId,
         customer: Option<CustomerId>,
         attempt: &Attempt,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut batch = Batch::new();
         let event = Event::LoginFailed {
             customer: customer.clone(),
-            client: presented.client.clone(),
+            client: client.clone(),
         };
-        batch.record(presented.now, self.entropy.as_ref(), &event);
+        batch.record(now, self.entropy.as_ref(), &event);
         if let Some(customer) = customer {
             for factor in attempt.would_block() {
                 let event = Event::FactorBlocked {
@@ -290,7 +308,7 @@ impl Logins {
                     factor: factor.name(),
                     strangers_only: attempt.ledger() == Ledger::Strangers,
                 };
-                batch.record(presented.now, self.entropy.as_ref(), &event);
+                batch.record(now, self.entropy.as_ref(), &event);
             }
         }
         self.db.commit(batch).await

@@ -18,6 +18,7 @@ use crate::identity::{Logins, Sessions, Settings as IdentitySettings};
 use crate::keys::Keyring;
 use crate::policy::Bundle;
 use crate::store::{Db, Ended, StoreError};
+use crate::telemetry::Metrics;
 
 /// What an authorization server is built from.
 pub struct Services {
@@ -37,6 +38,8 @@ pub struct Services {
     pub dpop: Arc<Dpop>,
     /// The policies in force.
     pub policies: Arc<ArcSwap<Bundle>>,
+    /// Where it counts what has to be looked at.
+    pub metrics: Metrics,
     /// The keys.
     pub keyring: Arc<Keyring>,
     /// The store.

@@ -9,6 +9,7 @@
 //! hold a threshold, an exemption or a remedy of its own: they stand in `policies/`.
 
 mod action;
+mod alarm;
 mod bundle;
 mod context;
 mod cure;

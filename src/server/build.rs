@@ -108,12 +108,7 @@ pub async fn build_with(
     let upstreams = clusters(&config, &material, &metrics)?;
     let policies = Arc::new(ArcSwap::new(Arc::clone(&policy)));
     let opened = open(&config, &clock, &entropy, &metrics, &policies).await?;
-    let deployment = if opened.development {
-        Deployment::Development
-    } else {
-        Deployment::Production
-    };
-    if let Some(faults) = config.unfit_for(deployment) {
+    if let Some(faults) = config.unfit_for(Deployment::of(opened.development)) {
         return Err(faults.into());
     }
     let (services, development) = (Arc::clone(&opened.services), opened.development);
@@ -309,6 +304,7 @@ fn admin_front(
         readers: admin::Readers::default(),
         authorize: Arc::new(PolicyAuthority {
             gate: Arc::clone(gate),
+            metrics: services.metrics.clone(),
             clock: Arc::clone(&clock),
         }),
         running: Arc::new(RunningGate {

@@ -6,10 +6,12 @@ use crate::admin::{AdminFacts, Authorize, InForce, Running};
 use crate::base::{Clock, Code, Fault};
 use crate::gate::Gate;
 use crate::policy::{self, Action, Client, Decision, Facts, Network};
+use crate::telemetry::Metrics;
 
 /// Asks the policies in force.
 pub(super) struct PolicyAuthority {
     pub(super) gate: Arc<Gate>,
+    pub(super) metrics: Metrics,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -41,9 +43,7 @@ impl Authorize for PolicyAuthority {
                 Err(Fault::new(Code::PolicyDenied).detail(challenge.reason.to_string()))
             }
             Decision::Deny(denial) => {
-                if denial.alarm() {
-                    tracing::error!("a policy could not be evaluated; an admin's request was denied");
-                }
+                denial.raise_alarms(action, &self.metrics);
                 Err(Fault::new(Code::PolicyDenied).detail(denial.reason.to_string()))
             }
         }

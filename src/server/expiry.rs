@@ -84,15 +84,18 @@ impl Expiry {
 
     /// Says what has come nearer since the last time; to be called about every hour.
     pub(super) fn tell(&self, now: Timestamp) {
-        self.state
+        let news = self
+            .state
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .tell(now);
+        log_all(&news);
     }
 }
 
 impl State {
-    /// What is nearer than when it was said last.
+    /// What is nearer than when it was said last, and is said by nobody else from now on.
+    #[must_use]
     fn tell(&mut self, now: Timestamp) -> Vec<News> {
         let (mut said, mut news) = (HashMap::new(), Vec::new());
         for (key, validity) in &self.ends {
@@ -189,9 +192,28 @@ mod tests {
         assert_eq!(rendered(&metrics), format!("{line} NaN"));
     }
 
+    const DAY: i64 = 86_400;
+
+    #[test]
+    fn what_comes_nearer_while_the_gateway_runs_is_in_the_log() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let writer = Arc::new(file.reopen().unwrap());
+        let subscriber = tracing_subscriber::fmt().with_writer(writer).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let day = |day| Timestamp::from_seconds(day * DAY);
+            let expiry = Expiry::new(Metrics::default(), vec![ends("CN=a", 90 * DAY)], day(0));
+            assert_eq!(std::fs::read_to_string(file.path()).unwrap(), "");
+            for (now, said) in [(61, "ends within 30 days"), (91, "has ended")] {
+                expiry.tell(day(now));
+                let log = std::fs::read_to_string(file.path()).unwrap();
+                let last = log.lines().last().unwrap();
+                assert!(last.contains(said) && last.contains("CN=a"), "{log}");
+            }
+        });
+    }
+
     #[test]
     fn each_nearer_end_is_said_once() {
-        const DAY: i64 = 86_400;
         let mut state = State {
             ends: vec![ends("CN=a", 90 * DAY)],
             said: HashMap::new(),

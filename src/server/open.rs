@@ -183,6 +183,7 @@ fn authorization_server(
         verifier: Arc::clone(&services.tokens),
         dpop: Arc::clone(&services.dpop),
         policies: Arc::clone(policies),
+        metrics: services.metrics.clone(),
         keyring: Arc::clone(keyring),
         db: db.clone(),
         clock: Arc::clone(&services.clock),

@@ -15,7 +15,7 @@ use super::upstreams::clusters;
 use crate::admin::{Reload, ReloadReport, Reloading};
 use crate::base::event::Digest;
 use crate::base::{Clock, Entropy, Event};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Deployment};
 use crate::gate::{Gate, Services, Snapshot};
 use crate::policy::Bundle;
 use crate::store::Batch;
@@ -119,6 +119,10 @@ impl Reloader {
         let touched = self.gate.snapshot().config().restart_only_differences(&config);
         if !touched.is_empty() {
             return Err(StartError::RestartOnly(touched));
+        }
+        // What the next start would refuse must not run until then.
+        if let Some(faults) = config.unfit_for(Deployment::of(self.development)) {
+            return Err(faults.into());
         }
         Ok(Next {
             policy: Arc::new(Bundle::load(&config.policy.dir)?),

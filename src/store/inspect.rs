@@ -4,7 +4,7 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use super::error::StoreError;
 use super::migrations::{NEWEST, found_version};
@@ -57,6 +57,26 @@ pub fn inspect(path: &Path) -> Result<Inspection, StoreError> {
         known: NEWEST,
         in_use: is_held(path).map_err(|error| failed(error.to_string()))?,
     })
+}
+
+/// The fact called `name` of the store at `path`, as [`super::Db::meta`] reads it in a store that is open; `None` in one that has
+/// no facts yet.
+///
+/// # Errors
+/// [`StoreError::Open`] when it cannot be read.
+pub fn fact(path: &Path, name: &str) -> Result<Option<String>, StoreError> {
+    let read = |connection: Connection| match connection.table_exists(None, "meta")? {
+        false => Ok(None),
+        true => connection
+            .query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| row.get(0))
+            .optional(),
+    };
+    open_quietly(path)
+        .and_then(read)
+        .map_err(|error| StoreError::Open {
+            path: path.display().to_string(),
+            cause: error.to_string(),
+        })
 }
 
 /// SQLite writes its log beside the file, so the folder must take new files. Asked by making one, since permissions alone
@@ -143,7 +163,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::store::Db;
+    use crate::store::{Batch, Db};
 
     /// Every file of a folder with its bytes.
     fn picture(folder: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -161,6 +181,25 @@ mod tests {
 
     fn cause(path: &Path) -> String {
         inspect(path).unwrap_err().to_string()
+    }
+
+    #[tokio::test]
+    async fn a_fact_is_read_from_a_store_at_rest_and_from_one_in_use() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gate.db");
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(fact(&path, "mark").unwrap(), None);
+        let db = Db::open(&path).unwrap();
+        assert_eq!(fact(&path, "mark").unwrap(), None);
+        let mut batch = Batch::new();
+        batch.run(
+            "INSERT INTO meta (name, value) VALUES ($1, $2)",
+            vec!["mark".into(), "yes".into()],
+        );
+        db.commit(batch).await.unwrap();
+        assert_eq!(fact(&path, "mark").unwrap().unwrap(), "yes");
+        drop(db);
+        assert_eq!(fact(&path, "mark").unwrap().unwrap(), "yes");
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub use entry::{Entry, EntryError};
 pub use ephemeral::Ephemeral;
 pub use error::StoreError;
 pub use forget::Ended;
-pub use inspect::{Inspection, inspect};
+pub use inspect::{Inspection, fact, inspect};
 #[cfg(test)]
 pub(crate) use migrations::create_at;
 #[cfg(test)]

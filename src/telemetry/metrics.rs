@@ -58,7 +58,7 @@ table! {
     REQUEST_SECONDS Histogram "countersign_request_seconds" ["route", "access"] "Time from the head of a request to its answer.";
     ACCESS_LOG_LOST Counter "countersign_access_log_lost_total" ["reason"] "Lines of the access log that were lost: `full` (the output does not keep up), `failed` (it cannot be written).";
     LOGINS Counter "countersign_logins_total" ["outcome"] "Judged logins: `proven`, `refused`, `throttled`; `not-judged` when hashing or the store had no room.";
-    POLICY_DECISIONS Counter "countersign_policy_decisions_total" ["action", "decision"] "Decisions of the policies; `error` is an alarm.";
+    POLICY_DECISIONS Counter "countersign_policy_decisions_total" ["action", "decision"] "Decisions of the policies that failed (`error`): what was asked is denied, and somebody must look.";
     STORE_COMMIT_SECONDS Histogram "countersign_store_commit_seconds" [] "Time of one commit of the store.";
     STORE_BATCHES Counter "countersign_store_batches_total" ["outcome"] "Batches written to the store.";
     UPSTREAM_REQUESTS Counter "countersign_upstream_requests_total" ["upstream", "outcome"] "Exchanges with backends.";

@@ -259,6 +259,28 @@ fn check_looks_at_revocation_lists() {
     );
 }
 
+#[tokio::test]
+async fn check_tells_what_the_start_refuses_with_this_store() {
+    let folder = made();
+    let config = folder.path().join("countersign.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace("quorum = 2", "quorum = 1")).unwrap();
+    let check = || run_check(folder.path(), false, now());
+    let (said, result) = check();
+    assert!(result.is_ok(), "may become one for development: {said}");
+    let loaded = config::load(&config).unwrap();
+    let crate::config::StoreUrl::Sqlite(path) = &loaded.store.url;
+    let db = crate::store::Db::open(path).unwrap();
+    let (said, result) = check();
+    assert!(result.is_err() && said.contains("admin.quorum: "), "{said}");
+    let mut mark = crate::store::Batch::new();
+    let words = vec![crate::server::DEVELOPMENT.into(), "yes".into()];
+    mark.run("INSERT INTO meta (name, value) VALUES ($1, $2)", words);
+    db.commit(mark).await.unwrap();
+    let (said, result) = check();
+    assert!(result.is_ok(), "{said}");
+}
+
 #[test]
 fn check_looks_at_the_keys_of_signed_answers() {
     let folder = made();

@@ -60,9 +60,7 @@ impl AuthorizationServer {
                 _ => Err(OauthError::new("access_denied", challenge.reason.to_string())),
             },
             Decision::Deny(denial) => {
-                if denial.alarm() {
-                    tracing::error!("a policy could not be evaluated; a login was denied");
-                }
+                denial.raise_alarms(facts.action, &self.services.metrics);
                 Err(OauthError::new("access_denied", denial.reason.to_string()))
             }
         }

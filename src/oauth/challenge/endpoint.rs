@@ -11,15 +11,22 @@ use super::decision::Verdict;
 use super::pending::{MOST_FAILURES, Pending};
 use crate::answer::OauthError;
 use crate::base::{CustomerId, Timestamp};
-use crate::identity::login::{Outcome, Presented};
+use crate::identity::login::{Outcome, Presented, Proven};
 use crate::oauth::client::{Client, Profile};
 use crate::oauth::dpop::Place;
 use crate::oauth::error;
 use crate::oauth::server::{AuthorizationServer, Request};
-use crate::store::StoreError;
+use crate::store::{Batch, StoreError};
 
 /// Whom the policies are asked about before it is known whether there is such a customer.
 const STRANGER: &str = "stranger";
+
+/// What factors that are right lead to.
+enum Step {
+    /// The code: none is missing.
+    Ends(String),
+    GoesOn,
+}
 
 impl AuthorizationServer {
     /// Answers a request to the authorization challenge endpoint: the code, or what is still needed.
@@ -108,42 +115,60 @@ impl AuthorizationServer {
         match logins.judge(&presented).await.map_err(error::login)? {
             Outcome::Throttled { retry_after } => Err(throttled(retry_after)),
             Outcome::Refused => Err(self.refuse(pending, now).await?),
-            Outcome::Proven(proven) => {
-                pending.forget_presented();
-                pending.proven.extend(proven.factors);
-                let verdict = self.decide_login(
-                    (&pending.proven, pending.wanted),
-                    client,
-                    (&proven.customer, proven.device.as_ref()),
-                    request,
-                    now,
-                );
-                pending.customer = Some((proven.customer, proven.device));
-                match verdict {
-                    Ok(Verdict::Ends) => {}
-                    Ok(Verdict::Needs(class)) => pending.wanted = class,
-                    Err(denied) => {
-                        // What was used up is used up, whoever is refused afterwards.
-                        self.services
-                            .db
-                            .commit(proven.effects)
-                            .await
-                            .map_err(error::store)?;
-                        return Err(denied);
-                    }
-                }
-                if pending.missing().is_empty() {
-                    return match self.grant(&pending, proven.effects, now).await? {
-                        Some(code) => Ok(json!({ "authorization_code": code })),
-                        None => Err(self.refuse(pending, now).await?),
-                    };
-                }
-                match self.services.db.commit(proven.effects).await {
-                    Ok(()) => Err(self.ask(pending, now).await?),
-                    Err(StoreError::Guard(_)) => Err(self.refuse(pending, now).await?),
-                    Err(error) => Err(error::store(error)),
-                }
+            Outcome::Proven(proven) => self.pass(pending, proven, client, request, now).await,
+        }
+    }
+
+    /// Goes on with factors that are right. They are proven once it is on disk that they are used up: a login that was
+    /// overtaken by another with the same code has what it had before, and its attempt failed (RFC 6238, section 5.2).
+    async fn pass(
+        &self,
+        pending: Pending,
+        proven: Proven,
+        client: &Client,
+        request: &Request<'_>,
+        now: Timestamp,
+    ) -> Result<Value, OauthError> {
+        let mut next = pending.clone();
+        next.forget_presented();
+        next.proven.extend(proven.factors);
+        let verdict = self.decide_login(
+            (&next.proven, next.wanted),
+            client,
+            (&proven.customer, proven.device.as_ref()),
+            request,
+            now,
+        );
+        if let Ok(Verdict::Needs(class)) = verdict {
+            next.wanted = class;
+        }
+        let customer = proven.customer.clone();
+        next.customer = Some((proven.customer, proven.device));
+        let step = if verdict.is_ok() && next.missing().is_empty() {
+            self.grant(&next, proven.effects, now).await?.map(Step::Ends)
+        } else {
+            // What was used up is used up, whoever is refused afterwards.
+            self.use_up(proven.effects).await?.then_some(Step::GoesOn)
+        };
+        match (step, verdict) {
+            (Some(Step::Ends(code)), _) => Ok(json!({ "authorization_code": code })),
+            (Some(Step::GoesOn), Ok(_)) => Err(self.ask(next, now).await?),
+            (Some(Step::GoesOn), Err(denied)) => Err(denied),
+            (None, _) => {
+                let logins = &self.services.logins;
+                let failed = logins.was_overtaken(&client.id, customer, &proven.attempt, now);
+                failed.await.map_err(error::store)?;
+                Err(self.refuse(pending, now).await?)
             }
+        }
+    }
+
+    /// Whether nobody else has used it up meanwhile.
+    async fn use_up(&self, effects: Batch) -> Result<bool, OauthError> {
+        match self.services.db.commit(effects).await {
+            Ok(()) => Ok(true),
+            Err(StoreError::Guard(_)) => Ok(false),
+            Err(error) => Err(error::store(error)),
         }
     }
 

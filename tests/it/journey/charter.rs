@@ -54,6 +54,24 @@ async fn a_reload_cannot_change_the_charter() {
     assert_eq!(gateway.entries("reloaded").await.len(), 1);
 }
 
+/// What the next start would refuse does not run until then, whoever accepts the charter.
+#[tokio::test]
+async fn a_reload_refuses_what_a_start_would_refuse() {
+    let gateway = TestGateway::start().await;
+    let alone = Setting("[admin]\n", "[admin]\nquorum = 1\n");
+    let charter = configure(&gateway, &[alone]).await;
+    let error = gateway
+        .reloader
+        .reload_accepting(Some(&charter))
+        .await
+        .unwrap_err();
+    assert!(matches!(&error, StartError::Config(_)), "{error}");
+    assert!(error.to_string().contains("admin.quorum"), "{error}");
+    assert!(gateway.entries("reloaded").await.is_empty());
+    let gateway = gateway.under_development().await;
+    gateway.reloader.reload().await.unwrap();
+}
+
 /// Whoever may reload names the charter they have read; it is on record, and no connection ends for it.
 #[tokio::test]
 async fn a_reload_that_names_the_charter_puts_it_in_force() {

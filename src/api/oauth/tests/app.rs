@@ -34,6 +34,7 @@ use crate::oauth::{
 use crate::policy::Bundle;
 use crate::privacy::{Pseudonyms, Vault};
 use crate::store::{Batch, Db};
+use crate::telemetry::Metrics;
 
 pub(super) const ISSUER: &str = "https://localhost:8443";
 pub(super) const MTLS: &str = "https://localhost:8444";
@@ -97,6 +98,7 @@ pub(super) struct Gateway {
     pub(super) keyring: Arc<Keyring>,
     pub(super) verifier: Arc<Verifier>,
     pub(super) policies: Arc<ArcSwap<Bundle>>,
+    pub(super) metrics: Metrics,
     pub(super) customers: Customers,
     pub(super) totp: TotpSecret,
     pub(super) alice: CustomerId,
@@ -169,6 +171,7 @@ impl Gateway {
         let totp = TotpSecret::new(b"12345678901234567890").unwrap();
         let alice = populate(&db, &customers, &passwords, &totp, entropy.as_ref()).await;
         let throttle = Throttle::new(db.clone(), identity.throttle);
+        let metrics = Metrics::default();
         let logins = Logins::new(
             db.clone(),
             customers.clone(),
@@ -176,7 +179,7 @@ impl Gateway {
             passwords,
             throttle,
             entropy.clone(),
-            crate::telemetry::Metrics::default(),
+            metrics.clone(),
         );
         let sessions = Sessions::open(db.clone(), as_clock.clone(), entropy.clone()).await;
         let sessions = Arc::new(sessions.unwrap());
@@ -195,6 +198,7 @@ impl Gateway {
             verifier: verifier.clone(),
             dpop: Arc::new(dpop),
             policies: policies.clone(),
+            metrics: metrics.clone(),
             keyring: keyring.clone(),
             db: db.clone(),
             clock: as_clock,
@@ -209,6 +213,7 @@ impl Gateway {
             keyring,
             verifier,
             policies,
+            metrics,
             customers,
             totp,
             alice,

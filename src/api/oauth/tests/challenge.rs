@@ -114,6 +114,18 @@ async fn a_code_of_the_authenticator_is_used_once() {
         .filter(|answer| answer.status == 200)
         .count();
     assert_eq!(passed, 1, "{} {}", first.text, second.text);
+    let (app, overtaken) = if first.status == 200 {
+        (&two, second)
+    } else {
+        (&one, first)
+    };
+    assert_eq!(overtaken.json()["factors"], json!(["password", "otp"]));
+    let again = app.go_on(&overtaken.member("auth_session"), &[RIGHT]).await;
+    assert_eq!(again.refusal(), insufficient(), "the code was another's");
+    let recorded = gateway
+        .count("SELECT COUNT(*) FROM event WHERE body LIKE '%login-failed%'")
+        .await;
+    assert_eq!(recorded, 1);
     assert_eq!(App::new(&gateway).begin(&factors).await.refusal(), insufficient());
     gateway.wait(Duration::from_secs(30)).await;
     let code = gateway.code();
@@ -498,6 +510,21 @@ async fn a_policy_can_refuse_a_login() {
     let refused = App::new(&gateway).begin(&[ALICE, RIGHT]).await;
     assert_eq!(refused.refusal(), (400, "access_denied".to_owned()));
     assert!(refused.text.contains("Nobody logs in today."), "{}", refused.text);
+}
+
+#[tokio::test]
+async fn a_policy_that_fails_refuses_the_login_and_raises_an_alarm() {
+    let gateway = Gateway::start().await;
+    gateway.add_policy(
+        "@id(\"broken\") @reason(\"Counts too far.\")\n\
+         forbid (principal is Customer, action == Action::\"login\", resource)\n\
+         when { context.authn.acr + 9223372036854775807 > 0 };",
+    );
+    let refused = App::new(&gateway).begin(&[ALICE, RIGHT]).await;
+    assert_eq!(refused.refusal(), (400, "access_denied".to_owned()));
+    let alarm = "countersign_policy_decisions_total{action=\"login\",decision=\"error\"}";
+    let metrics = gateway.metrics.render();
+    assert!(metrics.contains(alarm), "{metrics}");
 }
 
 /// SCA-04 again: what a policy asks for is asked of right, wrong and unknown alike.
