@@ -32,8 +32,8 @@ pub struct LoginArgs {
     /// The code of the authenticator app; without it the terminal asks when it is needed
     #[arg(long, value_name = "CODE", value_parser = secret)]
     otp: Option<Secret>,
-    /// The class the login must reach: 1 for one factor, 2 for two of different kinds, 3 for a passkey
-    #[arg(long, value_name = "CLASS", value_parser = clap::value_parser!(u8).range(1..=3))]
+    /// The class the login must reach: 1 for one factor, 2 for two of different kinds
+    #[arg(long, value_name = "CLASS", value_parser = clap::value_parser!(u8).range(1..=2))]
     acr: Option<u8>,
     /// What the session is for, space-separated
     #[arg(long, default_value = "offline_access accounts payments")]

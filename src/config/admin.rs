@@ -14,7 +14,7 @@ pub struct Admin {
     pub client_ca: Option<TrustAnchors>,
     /// Revocation lists for their certificates, PEM.
     pub client_crl: Option<PathBuf>,
-    /// How many administrators a change needs, the proposer included.
+    /// How many administrators a change needs, the proposer included. Nothing counts them in this version.
     pub quorum: u8,
 }
 
@@ -37,7 +37,7 @@ pub(super) const SHAPE: Shape = Shape {
             "quorum",
             Kind::Integer { least: 1, most: 5 },
             "2",
-            "How many administrators a change needs, the proposer included; 1 with a development store only.",
+            "How many administrators a change needs, the proposer included; 1 with a development store only. Not enforced by this version.",
         ),
     ],
     sections: &[],

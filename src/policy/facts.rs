@@ -132,7 +132,7 @@ pub struct Payee<'a> {
     pub id: &'a str,
     /// Whether the customer has put it on their trusted list (SCA-17).
     pub trusted: bool,
-    /// Days since this customer first paid it; absent for a new one.
+    /// Days since the customer put it on that list; absent for all others.
     pub age_days: Option<u32>,
 }
 

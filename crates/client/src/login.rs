@@ -22,7 +22,7 @@ pub struct LoginRequest {
     pub factors: Vec<Factor>,
 }
 
-/// Something that shows who the customer is.
+/// Something that shows who the customer is. Gateways of version 0.1 read password and one-time code, and ignore the others.
 #[derive(Clone, Debug)]
 pub enum Factor {
     /// Name and password.
