@@ -14,11 +14,9 @@ use super::snapshot::Snapshot;
 use super::txn_token;
 use crate::base::{Code, Entropy, Fault, Timestamp};
 use crate::config::ProbePath;
+use crate::oauth::SETTLEMENT;
 use crate::transaction::idempotency::header_value;
 use crate::transaction::settlement::{Open, Order};
-
-/// The scope of a Txn-Token with which the gate asks.
-const SCOPE: &str = "settlement";
 
 /// A request about a payment of the record, countersigned. Only this file can make one.
 pub(super) struct Settling {
@@ -66,7 +64,7 @@ fn countersigned_question(
         "txn": open.transaction.as_str(),
         "sub": payment["sub"],
         "req_wl": payment["req_wl"],
-        "scope": SCOPE,
+        "scope": SETTLEMENT,
         "tctx": {
             "probe": true,
             "upstream": open.upstream,

@@ -4,7 +4,7 @@ use countersign_jose::jwk::{Jwk, JwkSet};
 use countersign_jose::jws::{self, Algorithm};
 use serde::{Deserialize, Serialize};
 
-use super::scope::Scope;
+use super::scope::{self, Scope};
 use crate::base::{ClientId, Timestamp};
 use crate::identity::assurance;
 
@@ -162,6 +162,10 @@ impl Client {
         }
         let scope = Scope::parse(&registration.scope)
             .ok_or_else(|| fault("scope", "takes scope tokens separated by single spaces"))?;
+        if scope.contains(scope::SETTLEMENT) {
+            let reason = "settlement is what the gateway's own questions to backends carry";
+            return Err(fault("scope", reason));
+        }
         let grant_types = match registration.grant_types.as_slice() {
             [] => vec![GrantType::AuthorizationCode],
             given => given.to_vec(),
@@ -170,7 +174,8 @@ impl Client {
             None => None,
             Some(name) => Some(
                 assurance::from_name(name)
-                    .ok_or_else(|| fault("default_acr_values", "takes urn:countersign:acr:1, :2 or :3"))?,
+                    .filter(|class| *class <= assurance::STRONGEST)
+                    .ok_or_else(|| fault("default_acr_values", "takes urn:countersign:acr:1 or :2"))?,
             ),
         };
         Ok(Self {
@@ -348,6 +353,14 @@ mod tests {
             (
                 serde_json::json!({"profile": "first-party", "scope": "a  b"}),
                 "scope",
+            ),
+            (
+                serde_json::json!({"profile": "first-party", "scope": "accounts settlement"}),
+                "settlement",
+            ),
+            (
+                serde_json::json!({"profile": "first-party", "default_acr_values": ["urn:countersign:acr:3"]}),
+                "acr:1 or :2",
             ),
             (
                 serde_json::json!({"profile": "first-party", "client_secret": "x"}),

@@ -36,6 +36,6 @@ pub use client::{Client, Profile};
 pub use clients::Clients;
 pub use dpop::{Dpop, DpopRefusal, Place, Proof, ProofRequest};
 pub use replay::Replay;
-pub use scope::Scope;
+pub use scope::{SETTLEMENT, Scope};
 pub use server::{AuthorizationServer, Parameters, Request};
 pub use settings::{NoncePolicy, Settings};

@@ -5,6 +5,9 @@
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope(Box<str>);
 
+/// What the gateway's own questions about a payment carry; no client has it, so a backend can tell them apart.
+pub const SETTLEMENT: &str = "settlement";
+
 /// Longest scope read, in bytes.
 const MAX_BYTES: usize = 2048;
 
