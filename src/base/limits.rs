@@ -23,6 +23,13 @@ pub const USERNAME_BYTES: usize = 256;
 /// Longest password, in bytes: hashing work is bounded by memory and passes, reading is bounded here (PWD-07).
 pub const PASSWORD_BYTES: usize = 1024;
 /// How far a peer's clock may run behind ours: proofs and signatures older than this are stale (DPOP-06, SIG-10).
+/// Most memory of one password hash, in KiB: 1 GiB. What the configuration may ask for (PWD-06) and what a stored hash may are
+/// one bound: a hash made today is still compared tomorrow.
+pub const PASSWORD_HASH_KIB: u32 = 1024 * 1024;
+/// Most passes of one password hash over its memory: with 1 GiB some twenty seconds.
+pub const PASSWORD_HASH_PASSES: u32 = 20;
+/// Most lanes of one password hash.
+pub const PASSWORD_HASH_LANES: u32 = 16;
 pub const PROOF_AGE: Duration = Duration::from_secs(60);
 /// How far a peer's clock may run ahead of ours (FAPI-12).
 pub const CLOCK_AHEAD: Duration = Duration::from_secs(10);

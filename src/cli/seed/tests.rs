@@ -133,6 +133,22 @@ async fn without_plaintext_secrets_the_store_is_not_marked() {
 }
 
 #[tokio::test]
+async fn a_hash_that_the_budget_could_never_compare_is_refused() {
+    let house = house().await;
+    let budget_kib = identity::Settings::default().hash_memory / 1024;
+    for (memory, fits) in [(budget_kib + 4, false), (budget_kib, true)] {
+        let seed = read(&SEED.replace("m=19456", &format!("m={memory}"))).unwrap();
+        let written = write(&seed, &house.stores).await;
+        assert_eq!(written.is_ok(), fits, "{written:?}");
+        if let Err(error) = written {
+            assert_eq!((error.table.as_str(), error.line), ("[[customer]] bob", Some(23)));
+            assert!(error.message.contains("memory_budget"), "{error}");
+            assert_eq!(house.count("SELECT COUNT(*) FROM customer").await, 0);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_conflict_names_its_table_and_writes_nothing() {
     let house = house().await;
     write(&read(SEED).unwrap(), &house.stores).await.unwrap();

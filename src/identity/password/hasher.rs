@@ -121,12 +121,17 @@ impl Hasher {
         Self { shared }
     }
 
+    /// Whether the budget has room for such a hash, once nothing else runs.
+    pub(super) fn takes(&self, params: &Params) -> bool {
+        memory(params) <= self.shared.budget
+    }
+
     /// The hash that `work` asks for.
     ///
     /// # Errors
     /// [`Overloaded`] when too much waits, or when what waits was pushed out by a source that waits less.
     pub(super) async fn run(&self, work: Work, caller: Caller) -> Answer {
-        if memory(&work.params) > self.shared.budget {
+        if !self.takes(&work.params) {
             return Err(Overloaded);
         }
         let (answer, outcome) = oneshot::channel();

@@ -72,7 +72,8 @@ impl Passwords {
     /// Starts the threads that hash.
     ///
     /// # Errors
-    /// [`PhcError::Parameters`] for parameters that argon2 does not take, or a memory budget below one hash.
+    /// [`PhcError::Parameters`] for parameters that argon2 does not take, [`PhcError::Budget`] for a memory budget below one
+    /// hash.
     pub fn start(
         settings: &Settings,
         keyring: Arc<Keyring>,
@@ -87,7 +88,7 @@ impl Passwords {
         )
         .map_err(|_| PhcError::Parameters)?;
         if hasher::memory(&params) > settings.hash_memory {
-            return Err(PhcError::Parameters);
+            return Err(PhcError::Budget);
         }
         Ok(Self {
             hasher: Hasher::start(settings.hash_memory, settings.hash_threads, settings.hash_waiting),
@@ -97,6 +98,19 @@ impl Passwords {
             parameters,
             params,
         })
+    }
+
+    /// Whether a hash that was made elsewhere can ever be compared here.
+    ///
+    /// # Errors
+    /// [`PhcError`]: it is none, or asks for more memory than all hashes together may use.
+    pub fn admit(&self, stored: &StoredPassword) -> Result<(), PhcError> {
+        let parsed = stored.parse().ok_or(PhcError::Malformed)?;
+        if self.hasher.takes(&parsed.params) {
+            Ok(())
+        } else {
+            Err(PhcError::Budget)
+        }
     }
 
     /// The hash to store for `password`.

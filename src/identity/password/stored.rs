@@ -3,14 +3,9 @@
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{ARGON2ID_IDENT, Params, Version};
 
+use crate::base::limits;
 use crate::identity::settings::PasswordParameters;
 
-/// Most memory a stored hash may ask for, in KiB: 256 MiB.
-const MAX_MEMORY_KIB: u32 = 256 * 1024;
-/// Most passes a stored hash may ask for.
-const MAX_PASSES: u32 = 16;
-/// Most lanes a stored hash may ask for.
-const MAX_LANES: u32 = 16;
 /// Fewest bytes of salt and of hash that are accepted.
 const MIN_BYTES: usize = 8;
 
@@ -20,9 +15,17 @@ pub enum PhcError {
     /// Not a PHC string of argon2id with salt and hash.
     #[error("is not a PHC string of argon2id with salt and hash")]
     Malformed,
-    /// Parameters argon2 does not take, or that ask for more than 256 MiB, 16 passes or 16 lanes.
-    #[error("asks for parameters outside argon2's bounds, or for more memory than the budget for hashes")]
+    /// Parameters argon2 does not take, or that ask for more than any configuration may.
+    #[error(
+        "asks for parameters outside argon2's bounds, or for more than {} MiB, {} passes or {} lanes",
+        limits::PASSWORD_HASH_KIB / 1024,
+        limits::PASSWORD_HASH_PASSES,
+        limits::PASSWORD_HASH_LANES
+    )]
     Parameters,
+    /// More memory than all hashes together may use, so that it could never be compared.
+    #[error("asks for more memory than the budget for hashes (memory_budget)")]
+    Budget,
 }
 
 /// A stored password.
@@ -97,7 +100,10 @@ fn parse(phc: &str) -> Result<Parsed, PhcError> {
     // Without `v=` it is the first version of the algorithm (reference implementation).
     let version = parsed.version.map_or(Ok(Version::V0x10), Version::try_from);
     let params = Params::try_from(&parsed).map_err(|_| PhcError::Parameters)?;
-    if params.m_cost() > MAX_MEMORY_KIB || params.t_cost() > MAX_PASSES || params.p_cost() > MAX_LANES {
+    if params.m_cost() > limits::PASSWORD_HASH_KIB
+        || params.t_cost() > limits::PASSWORD_HASH_PASSES
+        || params.p_cost() > limits::PASSWORD_HASH_LANES
+    {
         return Err(PhcError::Parameters);
     }
     let salt = parsed.salt.ok_or(PhcError::Malformed)?;
@@ -132,6 +138,35 @@ mod tests {
         assert!(parsed.is_weaker_than(&raised));
     }
 
+    /// PWD-06: a login that renews an outdated hash must not write down one that no later login accepts.
+    #[test]
+    fn every_hash_that_the_configuration_may_ask_for_is_taken_back() {
+        let usual = (19_456, 2, 1);
+        let extremes = [
+            (limits::PASSWORD_HASH_KIB, usual.1, usual.2),
+            (usual.0, limits::PASSWORD_HASH_PASSES, usual.2),
+            (usual.0, usual.1, limits::PASSWORD_HASH_LANES),
+            (
+                limits::PASSWORD_HASH_KIB,
+                limits::PASSWORD_HASH_PASSES,
+                limits::PASSWORD_HASH_LANES,
+            ),
+        ];
+        for (memory, passes, lanes) in extremes {
+            let params = Params::new(memory, passes, lanes, Some(32)).unwrap();
+            let stored = StoredPassword::new(&params, &[1; 16], &[2; 32], "pepper".to_owned()).unwrap();
+            let parsed = stored.parse().unwrap();
+            assert_eq!(
+                (
+                    parsed.params.m_cost(),
+                    parsed.params.t_cost(),
+                    parsed.params.p_cost()
+                ),
+                (memory, passes, lanes)
+            );
+        }
+    }
+
     #[test]
     fn other_algorithms_missing_parts_and_absurd_costs_are_refused() {
         for bad in [
@@ -142,8 +177,9 @@ mod tests {
             &GOOD.replace("argon2id", "argon2d"),
             "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA",
             &GOOD.replace("m=19456", "m=4294967295"),
-            &GOOD.replace("m=19456", "m=1048576"),
-            &GOOD.replace("t=2", "t=1000"),
+            &GOOD.replace("m=19456", "m=1048577"),
+            &GOOD.replace("t=2", "t=21"),
+            &GOOD.replace("p=1", "p=17"),
             &GOOD.replace("t=2", "t=0"),
             &GOOD.replace("v=19", "v=7"),
         ] {
