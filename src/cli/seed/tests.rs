@@ -287,6 +287,18 @@ fn faults_name_table_line_and_cause() {
             "username",
         ),
         (
+            "username = \"alice\"",
+            &*format!("username = \"{}\"", "\u{fdfa}".repeat(85)),
+            "[[customer]] \u{fdfa}",
+            "256 bytes, as written or in its normal form",
+        ),
+        (
+            "quite unlike the others",
+            &*"\u{fdfa}".repeat(341),
+            "[[customer]] alice",
+            "1024 bytes, as written or in its normal form",
+        ),
+        (
             "NL91 ABNA 0417 1643 00",
             "NL92 ABNA 0417 1643 00",
             "[[customer]] alice",
@@ -295,7 +307,7 @@ fn faults_name_table_line_and_cause() {
         ("[[client]]", "[[klient]]", "TOML", "klient"),
     ] {
         let error = read(&SEED.replacen(from, to, 1)).unwrap_err();
-        assert_eq!(error.table, table, "{error}");
+        assert!(error.table.starts_with(table), "{error}");
         assert!(
             error.to_string().contains(cause) && error.line.is_some(),
             "{error}"

@@ -21,6 +21,7 @@ pub use rules::{WeakPassword, check_new};
 pub use stored::{PhcError, StoredPassword};
 
 use self::hasher::Work;
+use super::normal_form;
 use super::settings::{PasswordParameters, Settings};
 use crate::base::{Entropy, Secret, limits};
 use crate::keys::Keyring;
@@ -35,13 +36,13 @@ const HASH_BYTES: usize = 32;
 pub struct Password(Secret<String>);
 
 impl Password {
-    /// Brings `text` to its normal form; `None` when it is empty or longer than is read (PWD-07).
+    /// Brings `text` to its normal form; `None` when it is empty, or either of the two is longer than is read (PWD-07).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if text.is_empty() || text.len() > limits::PASSWORD_BYTES {
             return None;
         }
-        Some(Self(Secret::new(text.nfkc().collect())))
+        normal_form::within(text.nfkc(), limits::PASSWORD_BYTES).map(|normal| Self(Secret::new(normal)))
     }
 
     fn bytes(&self) -> Secret<Vec<u8>> {
@@ -187,3 +188,21 @@ impl Passwords {
 
 /// The one algorithm there is.
 const ALGORITHM: Algorithm = Algorithm::Argon2id;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_whose_normal_form_is_too_long_is_none() {
+        let three_bytes_to_33 = "\u{fdfa}";
+        let fits = limits::PASSWORD_BYTES / 33;
+        let longest = Password::parse(&three_bytes_to_33.repeat(fits)).unwrap();
+        assert_eq!(longest.0.expose().len(), 33 * fits);
+        assert_eq!(longest.0.expose().capacity(), 33 * fits);
+        assert!(Password::parse(&three_bytes_to_33.repeat(fits + 1)).is_none());
+        assert!(Password::parse(&three_bytes_to_33.repeat(341)).is_none());
+        assert!(Password::parse(&"x".repeat(limits::PASSWORD_BYTES)).is_some());
+        assert!(Password::parse(&"x".repeat(limits::PASSWORD_BYTES + 1)).is_none());
+    }
+}
