@@ -35,7 +35,7 @@ pub struct Password {
     pub iterations: u32,
     /// Lanes.
     pub parallelism: u32,
-    /// Memory of all hashes that run at once, in bytes.
+    /// Memory that hashing holds at most, in bytes.
     pub memory_budget: u64,
 }
 
@@ -122,7 +122,7 @@ const PASSWORD: Shape = Shape {
             "memory_budget",
             Kind::Size,
             "\"152MiB\"",
-            "Memory of all hashes that run at once; at least that of one, and of the largest that is stored.",
+            "Memory that hashing holds at most, busy or not; at least that of one hash, and of the largest that is stored.",
         ),
     ],
     sections: &[],

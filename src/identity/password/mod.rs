@@ -92,7 +92,12 @@ impl Passwords {
             return Err(PhcError::Budget);
         }
         Ok(Self {
-            hasher: Hasher::start(settings.hash_memory, settings.hash_threads, settings.hash_waiting),
+            hasher: Hasher::start(
+                settings.hash_memory,
+                settings.hash_threads,
+                settings.hash_waiting,
+                &params,
+            ),
             keyring,
             dummy_salt: entropy.bytes::<SALT_BYTES>().to_vec(),
             entropy,
