@@ -76,7 +76,7 @@ async fn a_checkpoint_signed_in_the_moment_its_key_is_revoked_is_signed_anew_wit
     gate.publish(3).await;
     // Another keyring over the same store: the sequencer's own does not know yet.
     let kek = SealKey::new(&[7; 32]);
-    let schedule = gate.keyring.schedule().clone();
+    let schedule = *gate.keyring.schedule();
     let elsewhere = Keyring::open(
         gate.db.clone(),
         kek,

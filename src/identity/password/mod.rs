@@ -134,13 +134,15 @@ impl Passwords {
             algorithm_version: Version::V0x13,
             params: self.params.clone(),
             output_bytes: HASH_BYTES,
+            padding: None,
         };
         let kid = kid.to_owned();
         let hash = self.hasher.run(work, caller).await?;
         StoredPassword::new(&self.params, &salt, hash.expose(), kid).ok_or(Overloaded)
     }
 
-    /// Compares `password` with what is stored. Without anything stored it does the same work and says no.
+    /// Compares `password` with what is stored. Without anything stored it does the work of a hash made now and says no; a stored
+    /// hash that is cheaper is filled up to that work, whether the password is right or not (PWD-07).
     ///
     /// # Errors
     /// [`Overloaded`].
@@ -162,14 +164,7 @@ impl Passwords {
         };
         let pepper = stored.pepper.as_deref().map(|kid| keys.pepper(kid).cloned());
         let pepper_lost = matches!(pepper, Some(None));
-        let work = Work {
-            password: password.bytes(),
-            salt: parsed.salt.clone(),
-            pepper: pepper.flatten(),
-            algorithm_version: parsed.version,
-            params: parsed.params.clone(),
-            output_bytes: parsed.hash.len(),
-        };
+        let work = parsed.comparison(password.bytes(), pepper.flatten(), &self.params);
         let hash = self.hasher.run(work, caller).await?;
         let equal: bool = hash.expose().as_slice().ct_eq(&parsed.hash).into();
         let active = keys.active_pepper().map(|(kid, _)| kid);
@@ -187,6 +182,7 @@ impl Passwords {
             algorithm_version: Version::V0x13,
             params: self.params.clone(),
             output_bytes: HASH_BYTES,
+            padding: None,
         }
     }
 }

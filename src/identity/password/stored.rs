@@ -3,7 +3,8 @@
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{ARGON2ID_IDENT, Params, Version};
 
-use crate::base::limits;
+use super::hasher::Work;
+use crate::base::{Secret, limits};
 use crate::identity::settings::PasswordParameters;
 
 /// Fewest bytes of salt and of hash that are accepted.
@@ -83,6 +84,33 @@ impl std::fmt::Debug for StoredPassword {
 }
 
 impl Parsed {
+    /// The hash that tells whether `password` is the one. It costs at least what a hash with `wanted` costs, as a name that does
+    /// not exist does: time must not tell who has an old hash.
+    pub(super) fn comparison(
+        &self,
+        password: Secret<Vec<u8>>,
+        pepper: Option<Secret<Vec<u8>>>,
+        wanted: &Params,
+    ) -> Work {
+        Work {
+            password,
+            salt: self.salt.clone(),
+            pepper,
+            algorithm_version: self.version,
+            params: self.params.clone(),
+            output_bytes: self.hash.len(),
+            padding: self.padding(wanted),
+        }
+    }
+
+    /// What is missing of the work of `wanted`, over as many passes. Nothing, where that is less than argon2 can do.
+    fn padding(&self, wanted: &Params) -> Option<Params> {
+        let blocks = |params: &Params| u64::from(params.m_cost()) * u64::from(params.t_cost());
+        let missing = blocks(wanted).checked_sub(blocks(&self.params))?;
+        let memory_kib = u32::try_from(missing / u64::from(wanted.t_cost())).ok()?;
+        Params::new(memory_kib, wanted.t_cost(), 1, None).ok()
+    }
+
     /// Whether any cost is below what is asked for now (PWD-06).
     pub(super) fn is_weaker_than(&self, wanted: &PasswordParameters) -> bool {
         self.params.m_cost() < wanted.memory_kib
@@ -136,6 +164,35 @@ mod tests {
             ..PasswordParameters::default()
         };
         assert!(parsed.is_weaker_than(&raised));
+    }
+
+    /// PWD-07: whoever has a hash from before the costs rose is not told apart from a name that does not exist.
+    #[test]
+    fn a_comparison_with_a_cheaper_hash_does_the_work_of_a_hash_made_now() {
+        let params = |memory, passes, lanes| Params::new(memory, passes, lanes, Some(32)).unwrap();
+        let blocks = |params: &Params| u64::from(params.m_cost()) * u64::from(params.t_cost());
+        let wanted = params(65_536, 3, 1);
+        let secret = || Secret::new(b"password".to_vec());
+        let work = |stored: &Params| {
+            let stored = StoredPassword::new(stored, &[1; 16], &[2; 32], "pepper".to_owned()).unwrap();
+            stored.parse().unwrap().comparison(secret(), None, &wanted)
+        };
+        for cheaper in [
+            params(19_456, 2, 1),
+            params(65_536, 2, 1),
+            params(8, 1, 1),
+            params(131_072, 1, 1),
+            params(64_000, 3, 4),
+        ] {
+            let work = work(&cheaper);
+            let padding = work.padding.unwrap();
+            let done = blocks(&work.params) + blocks(&padding);
+            assert!(blocks(&wanted) - done < 3, "{cheaper:?} {padding:?}");
+            assert!(padding.m_cost() <= wanted.m_cost());
+        }
+        for dearer in [wanted.clone(), params(65_536, 4, 1), params(65_530, 3, 1)] {
+            assert!(work(&dearer).padding.is_none(), "{dearer:?}");
+        }
     }
 
     /// PWD-06: a login that renews an outdated hash must not write down one that no later login accepts.

@@ -13,6 +13,7 @@ fn work(memory_kib: u32) -> Work {
         algorithm_version: Version::V0x13,
         params: Params::new(memory_kib, 1, 1, Some(32)).unwrap(),
         output_bytes: 32,
+        padding: None,
     }
 }
 
@@ -139,6 +140,19 @@ async fn memory_is_used_again_and_a_large_hash_leaves_none_behind() {
     );
     let kept: Vec<_> = hasher.shared.lock().kept.iter().map(Vec::capacity).collect();
     assert!(kept.iter().all(|blocks| *blocks == 8), "{kept:?}");
+}
+
+#[test]
+fn padding_is_done_after_the_hash_and_changes_nothing_of_it() {
+    let mut padded = work(8);
+    padded.padding = Some(Params::new(64, 2, 1, None).unwrap());
+    assert_eq!(padded.memory(), 64 * 1024);
+    let (mut few, mut many) = (vec![Block::default(); 8], vec![Block::default(); 64]);
+    let alone = hash(&work(8), &mut few).unwrap();
+    let followed = hash(&padded, &mut many).unwrap();
+    assert_eq!(alone.expose(), followed.expose());
+    let untouched = |block: &Block| block.as_ref().iter().all(|word| *word == 0);
+    assert!(!many.iter().any(untouched), "all of its memory was filled");
 }
 
 #[test]
