@@ -5,9 +5,9 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use countersign_tlog::{Checkpoint, Note, Trust};
+use countersign_tlog::{Checkpoint, Note, Trust, VerifierKey};
 
-use super::keys::log_keys;
+use super::keys::{every_log_key, log_keys};
 use super::log::{Log, LogError};
 use super::records;
 use crate::keys::KeySet;
@@ -45,7 +45,7 @@ pub enum AnchorFault {
          name a new file in [log] anchor"
     )]
     Missing(String),
-    /// It is no checkpoint of this log, or not by a key of its keyring.
+    /// It is no checkpoint of this log, or not by a key its keyring ever had.
     #[error(
         "the anchor {path} is not signed by this store's log ({cause}); this is another store, or another log's anchor: \
          restore the store that belongs to it, or correct [log] anchor"
@@ -159,12 +159,22 @@ impl Anchor {
         note.map(Some).map_err(|error| self.not_ours(&error))
     }
 
+    /// What the anchor says. A key of ours may have been revoked since, by a process that ended before it signed anew: then no
+    /// later start could mend it either. Whoever took that key still has to show the same size and root, and could as well have
+    /// put the store back to before the key was revoked.
     fn believed(&self, note: &Note, origin: &str, keys: &KeySet) -> Result<Checkpoint, AnchorFault> {
-        let trust = Trust::new(origin, log_keys(origin, keys), Vec::new(), 0);
-        let trusted = trust.and_then(|trust| trust.verify(note));
-        trusted
-            .map(|trusted| trusted.checkpoint)
-            .map_err(|error| self.not_ours(&error))
+        let verified = |keys: Vec<VerifierKey>| {
+            let trusted = Trust::new(origin, keys, Vec::new(), 0).and_then(|trust| trust.verify(note));
+            trusted.map(|trusted| trusted.checkpoint)
+        };
+        verified(log_keys(origin, keys)).or_else(|error| {
+            let published = verified(every_log_key(origin, keys)).map_err(|_| self.not_ours(&error))?;
+            tracing::warn!(
+                anchor = %self.path.display(),
+                "the anchor is signed by a log key that is compromised; it is signed anew at once, if the store continues it"
+            );
+            Ok(published)
+        })
     }
 
     fn not_ours(&self, error: &dyn std::fmt::Display) -> AnchorFault {

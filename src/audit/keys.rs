@@ -28,3 +28,10 @@ pub fn log_keys(origin: &str, keys: &KeySet) -> Vec<VerifierKey> {
         .filter_map(|key| origin_key(origin, &key.jwk.key))
         .collect()
 }
+
+/// Every key this log was ever signed with, also those that were compromised: their signatures prove nothing to anybody else.
+pub(super) fn every_log_key(origin: &str, keys: &KeySet) -> Vec<VerifierKey> {
+    keys.published(Purpose::Log)
+        .filter_map(|key| origin_key(origin, &key.jwk.key))
+        .collect()
+}

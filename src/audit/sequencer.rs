@@ -13,7 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use countersign_jose::Scheme;
 use countersign_tlog::bundle;
 use countersign_tlog::hash::{Hash, leaf_hash};
-use countersign_tlog::{Checkpoint, CheckpointError, EntryBundle, Note, NoteError, TileId, Tree, Trust};
+use countersign_tlog::{
+    Checkpoint, CheckpointError, EntryBundle, Note, NoteError, NoteSignature, TileId, Tree, Trust,
+};
 
 use super::anchor::Anchor;
 use super::keys::{log_keys, origin_key};
@@ -130,16 +132,24 @@ impl Sequencer {
     }
 
     async fn catch_up(&self) -> Result<(), SequencerError> {
-        let last_event = u64::try_from(*self.db.last_event().borrow()).unwrap_or(0);
-        if self
-            .log
-            .checkpoint()
-            .is_some_and(|latest| latest.checkpoint.size() == last_event)
-        {
+        if self.is_up_to_date() {
             return Ok(());
         }
         while self.grow().await? {}
         self.publish().await
+    }
+
+    /// Whether the latest checkpoint covers every event, and is by a key that still counts. One may be signed in the moment in
+    /// which its key is revoked, and nothing else may happen for a long time.
+    fn is_up_to_date(&self) -> bool {
+        let last_event = u64::try_from(*self.db.last_event().borrow()).unwrap_or(0);
+        self.log.checkpoint().is_some_and(|latest| {
+            latest.checkpoint.size() == last_event && {
+                let keys = log_keys(self.log.origin(), &self.keyring.current());
+                let counts = |signature: &NoteSignature| keys.iter().any(|key| signature.is_by(key));
+                latest.note.signatures().iter().any(counts)
+            }
+        })
     }
 
     /// Step 1. Whether there may be more.

@@ -18,10 +18,18 @@ pub const HEADER_BYTES: usize = 16 * 1024;
 pub const URI_BYTES: usize = 8 * 1024;
 /// Longest `Idempotency-Key`, in bytes: a UUID has 36.
 pub const IDEMPOTENCY_KEY_BYTES: usize = 255;
-/// Longest username, in bytes, before any work is done on it.
+/// Longest username, in bytes: as it arrives, before any work is done on it, and in its normal form.
 pub const USERNAME_BYTES: usize = 256;
-/// Longest password, in bytes: hashing work is bounded by memory and passes, reading is bounded here (PWD-07).
+/// Longest password, in bytes, as it arrives and in its normal form: hashing work is bounded by memory and passes, what is read
+/// and kept is bounded here (PWD-07).
 pub const PASSWORD_BYTES: usize = 1024;
+/// Most memory of one password hash, in KiB: 1 GiB. What the configuration may ask for (PWD-06) and what a stored hash may are
+/// one bound: a hash made today is still compared tomorrow.
+pub const PASSWORD_HASH_KIB: u32 = 1024 * 1024;
+/// Most passes of one password hash over its memory: with 1 GiB some twenty seconds.
+pub const PASSWORD_HASH_PASSES: u32 = 20;
+/// Most lanes of one password hash.
+pub const PASSWORD_HASH_LANES: u32 = 16;
 /// How far a peer's clock may run behind ours: proofs and signatures older than this are stale (DPOP-06, SIG-10).
 pub const PROOF_AGE: Duration = Duration::from_secs(60);
 /// How far a peer's clock may run ahead of ours (FAPI-12).

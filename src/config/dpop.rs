@@ -15,9 +15,9 @@ words! {
     pub enum DpopNonce {
         /// Nowhere; freshness rests on `iat` and `jti` alone.
         Off = "off",
-        /// At the token endpoint and the first-party login (RFC 9449 section 8).
+        /// At the token endpoint (RFC 9449 section 8).
         Token = "token",
-        /// There and at every resource (section 9).
+        /// There, at the first-party login, and at every resource (section 9).
         Always = "always",
     }
 }
@@ -30,7 +30,7 @@ pub(super) const SHAPE: Shape = Shape {
         "nonce",
         Kind::Word(DpopNonce::WORDS),
         "\"token\"",
-        "Where a nonce is demanded in DPoP proofs.",
+        "Where a nonce is demanded in DPoP proofs: nowhere, at the token endpoint, or at the first-party login and resources too.",
     )],
     sections: &[],
 };

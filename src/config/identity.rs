@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::quantity::{duration_within, size_within};
 use super::section::Section;
 use super::shape::{Key, Kind, Shape};
+use crate::base::limits;
 
 /// Lifetimes of what a login yields.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub struct Password {
     pub iterations: u32,
     /// Lanes.
     pub parallelism: u32,
-    /// Memory of all hashes that run at once, in bytes.
+    /// Memory that hashing holds at most, in bytes.
     pub memory_budget: u64,
 }
 
@@ -83,6 +84,11 @@ pub(super) const SHAPE: Shape = Shape {
     sections: &[&PASSWORD],
 };
 
+/// Most passes, as a number of the configuration.
+const PASSES: i64 = limits::PASSWORD_HASH_PASSES as i64;
+/// Most lanes, as a number of the configuration.
+const LANES: i64 = limits::PASSWORD_HASH_LANES as i64;
+
 const PASSWORD: Shape = Shape {
     name: "password",
     meaning: "Parameters of argon2id (RFC 9106) for new password hashes.",
@@ -96,16 +102,27 @@ const PASSWORD: Shape = Shape {
         ),
         Key::with_default(
             "iterations",
-            Kind::Integer { least: 1, most: 20 },
+            Kind::Integer {
+                least: 1,
+                most: PASSES,
+            },
             "2",
             "Passes over the memory.",
         ),
-        Key::with_default("parallelism", Kind::Integer { least: 1, most: 16 }, "1", "Lanes."),
+        Key::with_default(
+            "parallelism",
+            Kind::Integer {
+                least: 1,
+                most: LANES,
+            },
+            "1",
+            "Lanes.",
+        ),
         Key::with_default(
             "memory_budget",
             Kind::Size,
             "\"152MiB\"",
-            "Memory of all hashes that run at once; at least that of one.",
+            "Memory that hashing holds at most, busy or not; at least that of one hash, and of the largest that is stored.",
         ),
     ],
     sections: &[],
@@ -140,9 +157,12 @@ pub(super) fn read(section: &Section<'_>) -> Option<Identity> {
 }
 
 fn read_password(section: &Section<'_>) -> Option<Password> {
-    let memory = section.value("memory", size_within(8 << 20, 1 << 30));
-    let iterations = section.value("iterations", |value| value.integer(1, 20));
-    let parallelism = section.value("parallelism", |value| value.integer(1, 16));
+    let memory = section.value(
+        "memory",
+        size_within(8 << 20, u64::from(limits::PASSWORD_HASH_KIB) << 10),
+    );
+    let iterations = section.value("iterations", |value| value.integer(1, PASSES));
+    let parallelism = section.value("parallelism", |value| value.integer(1, LANES));
     let memory_budget = section.value("memory_budget", size_within(8 << 20, 1 << 40));
     let (memory, memory_budget) = (memory?, memory_budget?);
     if memory_budget < memory {

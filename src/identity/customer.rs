@@ -6,6 +6,7 @@ use countersign_jose::Thumbprint;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 
+use super::normal_form;
 use crate::base::{CustomerId, DeviceId, Entropy, Timestamp, limits};
 use crate::privacy::{DataKey, Pseudonyms, UsernameIndex, Vault, VaultError};
 use crate::store::{Batch, Db, StoreError};
@@ -38,13 +39,14 @@ pub struct Profile {
 pub struct Username(String);
 
 impl Username {
-    /// Brings `text` to its normal form; `None` when it is empty, too long or has control characters.
+    /// Brings `text` to its normal form; `None` when it is empty or has control characters, or either of the two is too long.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() > limits::USERNAME_BYTES || text.chars().any(char::is_control) {
             return None;
         }
-        let normal: String = text.trim().nfkc().flat_map(char::to_lowercase).nfkc().collect();
+        let normal = text.trim().nfkc().flat_map(char::to_lowercase).nfkc();
+        let normal = normal_form::within(normal, limits::USERNAME_BYTES)?;
         (!normal.is_empty()).then_some(Self(normal))
     }
 
@@ -223,5 +225,19 @@ mod tests {
             assert!(Username::parse(bad).is_none(), "{bad:?}");
         }
         assert_eq!(format!("{alice:?}"), "[username]");
+    }
+
+    #[test]
+    fn a_username_whose_normal_form_is_too_long_is_none() {
+        let three_bytes_to_33 = "\u{fdfa}";
+        assert!(Username::parse(&three_bytes_to_33.repeat(85)).is_none());
+        assert!(Username::parse(&three_bytes_to_33.repeat(8)).is_none());
+        assert_eq!(
+            Username::parse(&three_bytes_to_33.repeat(7))
+                .unwrap()
+                .as_str()
+                .len(),
+            231
+        );
     }
 }

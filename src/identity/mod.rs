@@ -14,6 +14,7 @@ pub mod credentials;
 pub mod customer;
 pub mod device;
 pub mod login;
+mod normal_form;
 pub mod password;
 pub mod revocation;
 pub mod session;

@@ -53,9 +53,9 @@ impl Default for ThrottleRule {
 pub struct Settings {
     /// Cost of a password hash made now.
     pub password: PasswordParameters,
-    /// Memory that all hashes running at once may use, in bytes.
+    /// Memory that hashing may hold, busy or not, in bytes.
     pub hash_memory: usize,
-    /// Threads that hash.
+    /// Threads that hash; fewer where the memory is not enough for a hash on each.
     pub hash_threads: usize,
     /// Hashes that may wait for a thread; more are refused.
     pub hash_waiting: usize,

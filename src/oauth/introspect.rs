@@ -8,7 +8,7 @@ use super::error;
 use super::refresh::{self, RefreshToken};
 use super::server::{AuthorizationServer, Request};
 use crate::answer::OauthError;
-use crate::base::Timestamp;
+use crate::base::{ClientId, CustomerId, SessionId, Timestamp};
 use crate::identity::session::Confirmation;
 use crate::identity::{NotLive, assurance};
 
@@ -43,11 +43,8 @@ impl AuthorizationServer {
         if access.client != client.id {
             return Ok(None);
         }
-        let sessions = &self.services.sessions;
-        match sessions.is_live(&access.session, &access.client, &access.subject, now) {
-            Ok(()) => {}
-            Err(NotLive::Unknown) => return Err(error::store(NotLive::Unknown)),
-            Err(_) => return Ok(None),
+        if !self.holds(&access.session, &access.client, &access.subject, now)? {
+            return Ok(None);
         }
         let token_type = match access.confirmation {
             Confirmation::Jkt(_) => "DPoP",
@@ -76,6 +73,21 @@ impl AuthorizationServer {
         })))
     }
 
+    /// Whether session, client and customer still stand: a token that would be refused is not active (RFC 7662, section 4).
+    fn holds(
+        &self,
+        session: &SessionId,
+        client: &ClientId,
+        customer: &CustomerId,
+        now: Timestamp,
+    ) -> Result<bool, OauthError> {
+        match self.services.sessions.is_live(session, client, customer, now) {
+            Ok(()) => Ok(true),
+            Err(NotLive::Unknown) => Err(error::store(NotLive::Unknown)),
+            Err(NotLive::Revoked | NotLive::ClientDisabled | NotLive::CustomerLocked) => Ok(false),
+        }
+    }
+
     async fn describe_refresh(
         &self,
         token: &RefreshToken,
@@ -89,6 +101,9 @@ impl AuthorizationServer {
         let Some(session) = session.filter(|session| session.holds(now)) else {
             return Ok(None);
         };
+        if !self.holds(&session.id, &token.client, &session.customer, now)? {
+            return Ok(None);
+        }
         Ok(Some(json!({
             "active": true,
             "client_id": token.client,

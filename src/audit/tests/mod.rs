@@ -3,6 +3,7 @@
 mod growth;
 mod passages;
 mod refusals;
+mod revoked_key;
 mod tampering;
 
 use std::path::Path;

@@ -17,6 +17,11 @@ use crate::identity::{Account, Profile, TotpSecret, Username};
 use crate::oauth::Client;
 use crate::oauth::client::Registration;
 
+const USERNAME_FAULT: &str = "username is empty, has control characters, or is longer than 256 bytes, as written or in its \
+                              normal form (NFKC, lower case)";
+const PASSWORD_FAULT: &str =
+    "password is empty, or longer than 1024 bytes, as written or in its normal form (NFKC)";
+
 /// Everything a seed file holds.
 #[derive(Debug, Default)]
 pub struct Seed {
@@ -219,8 +224,7 @@ fn read_keys(reference: &str, folder: &Path) -> Result<Value, String> {
 }
 
 fn customer(raw: RawCustomer, place: &Place) -> Result<SeedCustomer, SeedError> {
-    let username = Username::parse(&raw.username)
-        .ok_or_else(|| place.fault("username is empty, too long or has control characters"))?;
+    let username = Username::parse(&raw.username).ok_or_else(|| place.fault(USERNAME_FAULT))?;
     let totp = match &raw.totp_secret {
         Some(text) => {
             let secret = TotpSecret::from_base32(text);
@@ -265,8 +269,7 @@ fn password(raw: &RawCustomer, has_second_factor: bool, place: &Place) -> Result
     match (&raw.password, &raw.password_hash) {
         (Some(text), None) => {
             let text = Secret::new(text.clone());
-            let password = Password::parse(text.expose())
-                .ok_or_else(|| place.fault("password is empty or longer than 1024 bytes"))?;
+            let password = Password::parse(text.expose()).ok_or_else(|| place.fault(PASSWORD_FAULT))?;
             let context = [
                 raw.username.as_str(),
                 raw.display_name.as_deref().unwrap_or_default(),

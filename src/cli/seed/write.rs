@@ -213,7 +213,15 @@ async fn new_customer(
         .add(batch, &seed.username, &seed.profile, &seed.accounts, now);
     let (customer, key) = added.map_err(|error| failed("store", error))?;
     let stored = match &seed.password {
-        SeedPassword::Hash(stored) => stored.clone(),
+        SeedPassword::Hash(stored) => {
+            let admitted = stores.passwords.admit(stored);
+            admitted.map_err(|error| SeedError {
+                line: Some(seed.line),
+                table: format!("[[customer]] {}", seed.profile.username),
+                message: format!("password_hash {error}"),
+            })?;
+            stored.clone()
+        }
         SeedPassword::Plaintext(password) => stores
             .passwords
             .hash(password, caller())

@@ -56,12 +56,22 @@ pub(super) struct Work {
     pub(super) algorithm_version: Version,
     pub(super) params: Params,
     pub(super) output_bytes: usize,
+    /// Work of no use that follows in the same turn, so that a cheap hash takes as long as those made now.
+    pub(super) padding: Option<Params>,
+}
+
+impl Work {
+    fn memory(&self) -> usize {
+        memory(&self.params).max(self.padding.as_ref().map_or(0, memory))
+    }
 }
 
 type Answer = Result<Secret<Vec<u8>>, Overloaded>;
 
 struct Job {
     work: Work,
+    /// What it takes of the budget, in bytes.
+    reserves: usize,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -77,6 +87,8 @@ pub struct Hasher {
 
 struct Shared {
     budget: usize,
+    /// Memory of a hash made now, in bytes. A smaller hash reserves as much: so it can use what another one left.
+    usual: usize,
     waiting_limit: usize,
     queues: Mutex<Queues>,
     changed: Condvar,
@@ -85,6 +97,9 @@ struct Shared {
 #[derive(Default)]
 struct Queues {
     reserved: usize,
+    /// Memory of the usual size that no hash uses now: clean memory from the operating system costs more than the hash itself.
+    /// Together with what is reserved it is within the budget.
+    kept: Vec<Vec<Block>>,
     known: Line,
     strangers: Line,
     closed: bool,
@@ -99,16 +114,12 @@ struct Line {
 }
 
 impl Hasher {
-    /// Starts `threads` threads that together use at most `budget` bytes, with at most `waiting_limit` hashes waiting.
+    /// Starts at most `threads` threads that together hold at most `budget` bytes, busy or not, with at most `waiting_limit`
+    /// hashes waiting. Hashes made now ask for `usual`.
     #[must_use]
-    pub fn start(budget: usize, threads: usize, waiting_limit: usize) -> Self {
-        let shared = Arc::new(Shared {
-            budget,
-            waiting_limit,
-            queues: Mutex::default(),
-            changed: Condvar::new(),
-        });
-        for _ in 0..threads.max(1) {
+    pub fn start(budget: usize, threads: usize, waiting_limit: usize, usual: &Params) -> Self {
+        let shared = Arc::new(Shared::new(budget, waiting_limit, memory(usual)));
+        for _ in 0..shared.useful(threads) {
             let shared = Arc::clone(&shared);
             // A thread that cannot be started leaves the work to the others; with none, everything is Overloaded.
             let _ = std::thread::Builder::new()
@@ -121,16 +132,20 @@ impl Hasher {
         Self { shared }
     }
 
+    /// Whether the budget has room for such a hash, once nothing else runs.
+    pub(super) fn takes(&self, params: &Params) -> bool {
+        memory(params) <= self.shared.budget
+    }
+
     /// The hash that `work` asks for.
     ///
     /// # Errors
     /// [`Overloaded`] when too much waits, or when what waits was pushed out by a source that waits less.
     pub(super) async fn run(&self, work: Work, caller: Caller) -> Answer {
-        if memory(&work.params) > self.shared.budget {
+        if !self.takes(&work.params) {
             return Err(Overloaded);
         }
-        let (answer, outcome) = oneshot::channel();
-        self.shared.enqueue(Job { work, answer }, caller)?;
+        let outcome = self.shared.enqueue(work, caller)?;
         outcome.await.unwrap_or(Err(Overloaded))
     }
 }
@@ -143,11 +158,33 @@ impl Drop for Hasher {
 }
 
 impl Shared {
+    fn new(budget: usize, waiting_limit: usize, usual: usize) -> Self {
+        Self {
+            budget,
+            usual: usual.min(budget),
+            waiting_limit,
+            queues: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// How many of `threads` the budget has work for at once.
+    fn useful(&self, threads: usize) -> usize {
+        let together = self.budget.checked_div(self.usual).unwrap_or(1);
+        threads.min(together).max(1)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Queues> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enqueue(&self, job: Job, caller: Caller) -> Result<(), Overloaded> {
+    fn enqueue(&self, work: Work, caller: Caller) -> Result<oneshot::Receiver<Answer>, Overloaded> {
+        let (answer, outcome) = oneshot::channel();
+        let job = Job {
+            reserves: work.memory().max(self.usual),
+            work,
+            answer,
+        };
         let mut queues = self.lock();
         if queues.waiting() >= self.waiting_limit && !queues.make_room(caller) {
             return Err(Overloaded);
@@ -155,24 +192,23 @@ impl Shared {
         queues.line(caller.known).push(caller.source, job);
         drop(queues);
         self.changed.notify_one();
-        Ok(())
+        Ok(outcome)
     }
 
     fn work(&self) {
-        let mut blocks = Vec::new();
-        while let Some(job) = self.next() {
-            let reserved = memory(&job.work.params);
+        while let Some((job, mut blocks)) = self.next() {
             if !job.answer.is_closed() {
+                blocks.resize(job.reserves / Block::SIZE, Block::default());
                 let outcome = hash(&job.work, &mut blocks);
                 let _ = job.answer.send(outcome);
             }
-            self.lock().reserved -= reserved;
-            self.changed.notify_all();
+            self.give_back(job.reserves, blocks);
         }
     }
 
-    /// Waits for a job that fits the budget and reserves its memory; `None` when the hasher is gone.
-    fn next(&self) -> Option<Job> {
+    /// Waits for a job that fits the budget and reserves its memory; `None` when the hasher is gone. What was kept for it comes
+    /// with it, if anything was.
+    fn next(&self) -> Option<(Job, Vec<Block>)> {
         let mut queues = self.lock();
         loop {
             if queues.closed {
@@ -180,11 +216,24 @@ impl Shared {
             }
             let free = self.budget - queues.reserved;
             if let Some(job) = queues.take(free) {
-                queues.reserved += memory(&job.work.params);
-                return Some(job);
+                let (blocks, surplus) = queues.reserve(job.reserves, self.usual, self.budget);
+                drop(queues);
+                // Before the job takes memory of its own, and while nobody waits for the lock.
+                drop(surplus);
+                return Some((job, blocks));
             }
             queues = self.changed.wait(queues).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Ends a reservation. Memory of the usual size is kept for the next hash, other memory is not.
+    fn give_back(&self, reserved: usize, blocks: Vec<Block>) {
+        let kept = (blocks.len() * Block::SIZE == self.usual).then_some(blocks);
+        let mut queues = self.lock();
+        queues.reserved -= reserved;
+        queues.kept.extend(kept);
+        drop(queues);
+        self.changed.notify_all();
     }
 }
 
@@ -199,6 +248,15 @@ impl Queues {
         } else {
             &mut self.strangers
         }
+    }
+
+    /// Reserves `bytes`. Returns what is kept for a hash of this size, and what may not be kept beside it any longer.
+    fn reserve(&mut self, bytes: usize, usual: usize, budget: usize) -> (Vec<Block>, Vec<Vec<Block>>) {
+        self.reserved += bytes;
+        let blocks = if bytes == usual { self.kept.pop() } else { None };
+        let room = (budget - self.reserved).checked_div(usual).unwrap_or(0);
+        let surplus = self.kept.split_off(room.min(self.kept.len()));
+        (blocks.unwrap_or_default(), surplus)
     }
 
     /// Known devices first. The first in line waits until its memory is free; nothing smaller overtakes it for ever.
@@ -233,7 +291,7 @@ impl Line {
     fn take(&mut self, free: usize) -> Option<Job> {
         let source = *self.turns.front()?;
         let jobs = self.jobs.get_mut(&source)?;
-        if jobs.front().is_some_and(|job| memory(&job.work.params) > free) {
+        if jobs.front().is_some_and(|job| job.reserves > free) {
             return None;
         }
         let job = jobs.pop_front()?;
@@ -282,15 +340,8 @@ fn stand_back() {
 #[cfg(not(target_os = "linux"))]
 fn stand_back() {}
 
-fn hash(work: &Work, blocks: &mut Vec<Block>) -> Answer {
+fn hash(work: &Work, blocks: &mut [Block]) -> Answer {
     let params = work.params.clone();
-    let needed = params.block_count();
-    // Kept between hashes: clean memory from the operating system costs more than the hash itself.
-    if blocks.len() < needed {
-        blocks.resize(needed, Block::default());
-    } else {
-        blocks.truncate(needed);
-    }
     let argon2 = match &work.pepper {
         Some(pepper) => Argon2::new_with_secret(pepper.expose(), ALGORITHM, work.algorithm_version, params)
             .map_err(|_| Overloaded)?,
@@ -302,9 +353,14 @@ fn hash(work: &Work, blocks: &mut Vec<Block>) -> Answer {
             work.password.expose(),
             &work.salt,
             out.as_mut_slice(),
-            blocks.as_mut_slice(),
+            &mut *blocks,
         )
         .map_err(|_| Overloaded)?;
+    if let Some(padding) = &work.padding {
+        Argon2::new(ALGORITHM, Version::V0x13, padding.clone())
+            .fill_memory(work.password.expose(), &work.salt, blocks)
+            .map_err(|_| Overloaded)?;
+    }
     Ok(Secret::new(std::mem::take(&mut *out)))
 }
 

@@ -21,6 +21,7 @@ pub use rules::{WeakPassword, check_new};
 pub use stored::{PhcError, StoredPassword};
 
 use self::hasher::Work;
+use super::normal_form;
 use super::settings::{PasswordParameters, Settings};
 use crate::base::{Entropy, Secret, limits};
 use crate::keys::Keyring;
@@ -35,13 +36,13 @@ const HASH_BYTES: usize = 32;
 pub struct Password(Secret<String>);
 
 impl Password {
-    /// Brings `text` to its normal form; `None` when it is empty or longer than is read (PWD-07).
+    /// Brings `text` to its normal form; `None` when it is empty, or either of the two is longer than is read (PWD-07).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if text.is_empty() || text.len() > limits::PASSWORD_BYTES {
             return None;
         }
-        Some(Self(Secret::new(text.nfkc().collect())))
+        normal_form::within(text.nfkc(), limits::PASSWORD_BYTES).map(|normal| Self(Secret::new(normal)))
     }
 
     fn bytes(&self) -> Secret<Vec<u8>> {
@@ -72,7 +73,8 @@ impl Passwords {
     /// Starts the threads that hash.
     ///
     /// # Errors
-    /// [`PhcError::Parameters`] for parameters that argon2 does not take, or a memory budget below one hash.
+    /// [`PhcError::Parameters`] for parameters that argon2 does not take, [`PhcError::Budget`] for a memory budget below one
+    /// hash.
     pub fn start(
         settings: &Settings,
         keyring: Arc<Keyring>,
@@ -87,16 +89,34 @@ impl Passwords {
         )
         .map_err(|_| PhcError::Parameters)?;
         if hasher::memory(&params) > settings.hash_memory {
-            return Err(PhcError::Parameters);
+            return Err(PhcError::Budget);
         }
         Ok(Self {
-            hasher: Hasher::start(settings.hash_memory, settings.hash_threads, settings.hash_waiting),
+            hasher: Hasher::start(
+                settings.hash_memory,
+                settings.hash_threads,
+                settings.hash_waiting,
+                &params,
+            ),
             keyring,
             dummy_salt: entropy.bytes::<SALT_BYTES>().to_vec(),
             entropy,
             parameters,
             params,
         })
+    }
+
+    /// Whether a hash that was made elsewhere can ever be compared here.
+    ///
+    /// # Errors
+    /// [`PhcError`]: it is none, or asks for more memory than all hashes together may use.
+    pub fn admit(&self, stored: &StoredPassword) -> Result<(), PhcError> {
+        let parsed = stored.parse().ok_or(PhcError::Malformed)?;
+        if self.hasher.takes(&parsed.params) {
+            Ok(())
+        } else {
+            Err(PhcError::Budget)
+        }
     }
 
     /// The hash to store for `password`.
@@ -114,13 +134,15 @@ impl Passwords {
             algorithm_version: Version::V0x13,
             params: self.params.clone(),
             output_bytes: HASH_BYTES,
+            padding: None,
         };
         let kid = kid.to_owned();
         let hash = self.hasher.run(work, caller).await?;
         StoredPassword::new(&self.params, &salt, hash.expose(), kid).ok_or(Overloaded)
     }
 
-    /// Compares `password` with what is stored. Without anything stored it does the same work and says no.
+    /// Compares `password` with what is stored. Without anything stored it does the work of a hash made now and says no; a stored
+    /// hash that is cheaper is filled up to that work, whether the password is right or not (PWD-07).
     ///
     /// # Errors
     /// [`Overloaded`].
@@ -142,14 +164,7 @@ impl Passwords {
         };
         let pepper = stored.pepper.as_deref().map(|kid| keys.pepper(kid).cloned());
         let pepper_lost = matches!(pepper, Some(None));
-        let work = Work {
-            password: password.bytes(),
-            salt: parsed.salt.clone(),
-            pepper: pepper.flatten(),
-            algorithm_version: parsed.version,
-            params: parsed.params.clone(),
-            output_bytes: parsed.hash.len(),
-        };
+        let work = parsed.comparison(password.bytes(), pepper.flatten(), &self.params);
         let hash = self.hasher.run(work, caller).await?;
         let equal: bool = hash.expose().as_slice().ct_eq(&parsed.hash).into();
         let active = keys.active_pepper().map(|(kid, _)| kid);
@@ -167,9 +182,28 @@ impl Passwords {
             algorithm_version: Version::V0x13,
             params: self.params.clone(),
             output_bytes: HASH_BYTES,
+            padding: None,
         }
     }
 }
 
 /// The one algorithm there is.
 const ALGORITHM: Algorithm = Algorithm::Argon2id;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_whose_normal_form_is_too_long_is_none() {
+        let three_bytes_to_33 = "\u{fdfa}";
+        let fits = limits::PASSWORD_BYTES / 33;
+        let longest = Password::parse(&three_bytes_to_33.repeat(fits)).unwrap();
+        assert_eq!(longest.0.expose().len(), 33 * fits);
+        assert_eq!(longest.0.expose().capacity(), 33 * fits);
+        assert!(Password::parse(&three_bytes_to_33.repeat(fits + 1)).is_none());
+        assert!(Password::parse(&three_bytes_to_33.repeat(341)).is_none());
+        assert!(Password::parse(&"x".repeat(limits::PASSWORD_BYTES)).is_some());
+        assert!(Password::parse(&"x".repeat(limits::PASSWORD_BYTES + 1)).is_none());
+    }
+}

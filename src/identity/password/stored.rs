@@ -3,14 +3,10 @@
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{ARGON2ID_IDENT, Params, Version};
 
+use super::hasher::Work;
+use crate::base::{Secret, limits};
 use crate::identity::settings::PasswordParameters;
 
-/// Most memory a stored hash may ask for, in KiB: 256 MiB.
-const MAX_MEMORY_KIB: u32 = 256 * 1024;
-/// Most passes a stored hash may ask for.
-const MAX_PASSES: u32 = 16;
-/// Most lanes a stored hash may ask for.
-const MAX_LANES: u32 = 16;
 /// Fewest bytes of salt and of hash that are accepted.
 const MIN_BYTES: usize = 8;
 
@@ -20,9 +16,17 @@ pub enum PhcError {
     /// Not a PHC string of argon2id with salt and hash.
     #[error("is not a PHC string of argon2id with salt and hash")]
     Malformed,
-    /// Parameters argon2 does not take, or that ask for more than 256 MiB, 16 passes or 16 lanes.
-    #[error("asks for parameters outside argon2's bounds, or for more memory than the budget for hashes")]
+    /// Parameters argon2 does not take, or that ask for more than any configuration may.
+    #[error(
+        "asks for parameters outside argon2's bounds, or for more than {} MiB, {} passes or {} lanes",
+        limits::PASSWORD_HASH_KIB / 1024,
+        limits::PASSWORD_HASH_PASSES,
+        limits::PASSWORD_HASH_LANES
+    )]
     Parameters,
+    /// More memory than all hashes together may use, so that it could never be compared.
+    #[error("asks for more memory than the budget for hashes (memory_budget)")]
+    Budget,
 }
 
 /// A stored password.
@@ -80,6 +84,33 @@ impl std::fmt::Debug for StoredPassword {
 }
 
 impl Parsed {
+    /// The hash that tells whether `password` is the one. It costs at least what a hash with `wanted` costs, as a name that does
+    /// not exist does: time must not tell who has an old hash.
+    pub(super) fn comparison(
+        &self,
+        password: Secret<Vec<u8>>,
+        pepper: Option<Secret<Vec<u8>>>,
+        wanted: &Params,
+    ) -> Work {
+        Work {
+            password,
+            salt: self.salt.clone(),
+            pepper,
+            algorithm_version: self.version,
+            params: self.params.clone(),
+            output_bytes: self.hash.len(),
+            padding: self.padding(wanted),
+        }
+    }
+
+    /// What is missing of the work of `wanted`, over as many passes. Nothing, where that is less than argon2 can do.
+    fn padding(&self, wanted: &Params) -> Option<Params> {
+        let blocks = |params: &Params| u64::from(params.m_cost()) * u64::from(params.t_cost());
+        let missing = blocks(wanted).checked_sub(blocks(&self.params))?;
+        let memory_kib = u32::try_from(missing / u64::from(wanted.t_cost())).ok()?;
+        Params::new(memory_kib, wanted.t_cost(), 1, None).ok()
+    }
+
     /// Whether any cost is below what is asked for now (PWD-06).
     pub(super) fn is_weaker_than(&self, wanted: &PasswordParameters) -> bool {
         self.params.m_cost() < wanted.memory_kib
@@ -97,7 +128,10 @@ fn parse(phc: &str) -> Result<Parsed, PhcError> {
     // Without `v=` it is the first version of the algorithm (reference implementation).
     let version = parsed.version.map_or(Ok(Version::V0x10), Version::try_from);
     let params = Params::try_from(&parsed).map_err(|_| PhcError::Parameters)?;
-    if params.m_cost() > MAX_MEMORY_KIB || params.t_cost() > MAX_PASSES || params.p_cost() > MAX_LANES {
+    if params.m_cost() > limits::PASSWORD_HASH_KIB
+        || params.t_cost() > limits::PASSWORD_HASH_PASSES
+        || params.p_cost() > limits::PASSWORD_HASH_LANES
+    {
         return Err(PhcError::Parameters);
     }
     let salt = parsed.salt.ok_or(PhcError::Malformed)?;
@@ -132,6 +166,64 @@ mod tests {
         assert!(parsed.is_weaker_than(&raised));
     }
 
+    /// PWD-07: whoever has a hash from before the costs rose is not told apart from a name that does not exist.
+    #[test]
+    fn a_comparison_with_a_cheaper_hash_does_the_work_of_a_hash_made_now() {
+        let params = |memory, passes, lanes| Params::new(memory, passes, lanes, Some(32)).unwrap();
+        let blocks = |params: &Params| u64::from(params.m_cost()) * u64::from(params.t_cost());
+        let wanted = params(65_536, 3, 1);
+        let secret = || Secret::new(b"password".to_vec());
+        let work = |stored: &Params| {
+            let stored = StoredPassword::new(stored, &[1; 16], &[2; 32], "pepper".to_owned()).unwrap();
+            stored.parse().unwrap().comparison(secret(), None, &wanted)
+        };
+        for cheaper in [
+            params(19_456, 2, 1),
+            params(65_536, 2, 1),
+            params(8, 1, 1),
+            params(131_072, 1, 1),
+            params(64_000, 3, 4),
+        ] {
+            let work = work(&cheaper);
+            let padding = work.padding.unwrap();
+            let done = blocks(&work.params) + blocks(&padding);
+            assert!(blocks(&wanted) - done < 3, "{cheaper:?} {padding:?}");
+            assert!(padding.m_cost() <= wanted.m_cost());
+        }
+        for dearer in [wanted.clone(), params(65_536, 4, 1), params(65_530, 3, 1)] {
+            assert!(work(&dearer).padding.is_none(), "{dearer:?}");
+        }
+    }
+
+    /// PWD-06: a login that renews an outdated hash must not write down one that no later login accepts.
+    #[test]
+    fn every_hash_that_the_configuration_may_ask_for_is_taken_back() {
+        let usual = (19_456, 2, 1);
+        let extremes = [
+            (limits::PASSWORD_HASH_KIB, usual.1, usual.2),
+            (usual.0, limits::PASSWORD_HASH_PASSES, usual.2),
+            (usual.0, usual.1, limits::PASSWORD_HASH_LANES),
+            (
+                limits::PASSWORD_HASH_KIB,
+                limits::PASSWORD_HASH_PASSES,
+                limits::PASSWORD_HASH_LANES,
+            ),
+        ];
+        for (memory, passes, lanes) in extremes {
+            let params = Params::new(memory, passes, lanes, Some(32)).unwrap();
+            let stored = StoredPassword::new(&params, &[1; 16], &[2; 32], "pepper".to_owned()).unwrap();
+            let parsed = stored.parse().unwrap();
+            assert_eq!(
+                (
+                    parsed.params.m_cost(),
+                    parsed.params.t_cost(),
+                    parsed.params.p_cost()
+                ),
+                (memory, passes, lanes)
+            );
+        }
+    }
+
     #[test]
     fn other_algorithms_missing_parts_and_absurd_costs_are_refused() {
         for bad in [
@@ -142,8 +234,9 @@ mod tests {
             &GOOD.replace("argon2id", "argon2d"),
             "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA",
             &GOOD.replace("m=19456", "m=4294967295"),
-            &GOOD.replace("m=19456", "m=1048576"),
-            &GOOD.replace("t=2", "t=1000"),
+            &GOOD.replace("m=19456", "m=1048577"),
+            &GOOD.replace("t=2", "t=21"),
+            &GOOD.replace("p=1", "p=17"),
             &GOOD.replace("t=2", "t=0"),
             &GOOD.replace("v=19", "v=7"),
         ] {

@@ -183,7 +183,7 @@ async fn a_proof_is_used_once_also_across_a_restart() {
 
 /// DPOP-12: the token endpoint asks for a nonce and takes the one it gave, for two minutes.
 #[tokio::test]
-async fn the_token_endpoint_asks_for_a_nonce() {
+async fn the_token_endpoint_asks_for_a_nonce_and_the_login_before_it_does_not() {
     let gateway = Gateway::start_with(Options {
         nonce: NoncePolicy::Token,
         ..Options::default()

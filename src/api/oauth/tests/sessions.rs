@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::app::{App, Gateway};
+use super::app::{App, Gateway, post};
 use crate::base::ClientId;
 use crate::identity::session::{SESSION_IS_LIVE, live_guard};
 use crate::oauth::{AccessToken, clients};
@@ -79,6 +79,33 @@ async fn a_write_for_a_locked_customer_or_a_disabled_client_does_not_happen() {
     clients::disable(&mut batch, &access.client, gateway.now());
     gateway.db.commit(batch).await.unwrap();
     assert!(refused(&gateway, &access).await, "disabled");
+}
+
+/// RFC 7662, section 2.2: active is what would be accepted.
+#[tokio::test]
+async fn the_tokens_of_a_locked_customer_are_inactive() {
+    let gateway = Gateway::start().await;
+    let app = App::new(&gateway);
+    let answer = app.exchange(&app.log_in().await).await;
+    let active = async |token: &str| {
+        let asked = post("/oauth/introspect", &[("client_id", "app"), ("token", token)]);
+        gateway.send(asked).await.json()["active"].clone()
+    };
+    let tokens = [answer.member("access_token"), answer.member("refresh_token")];
+    for (locked, expected) in [(false, true), (true, false), (false, true)] {
+        let mut batch = Batch::new();
+        if locked {
+            gateway.customers.lock(&mut batch, &gateway.alice, gateway.now());
+        } else {
+            gateway.customers.unlock(&mut batch, &gateway.alice);
+        }
+        gateway.db.commit(batch).await.unwrap();
+        gateway.wait(Duration::from_secs(1)).await;
+        for token in &tokens {
+            assert_eq!(active(token).await, expected, "locked: {locked}");
+        }
+    }
+    assert_eq!(app.refresh(&tokens[1]).await.status, 200);
 }
 
 /// Without the customer's key nothing of the person can be read again.

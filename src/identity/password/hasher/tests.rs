@@ -13,16 +13,12 @@ fn work(memory_kib: u32) -> Work {
         algorithm_version: Version::V0x13,
         params: Params::new(memory_kib, 1, 1, Some(32)).unwrap(),
         output_bytes: 32,
+        padding: None,
     }
 }
 
 fn shared(budget: usize, waiting_limit: usize) -> Shared {
-    Shared {
-        budget,
-        waiting_limit,
-        queues: Mutex::default(),
-        changed: Condvar::new(),
-    }
+    Shared::new(budget, waiting_limit, memory(&work(8).params))
 }
 
 fn enqueue(
@@ -31,11 +27,9 @@ fn enqueue(
     known: bool,
     mark: u8,
 ) -> Result<oneshot::Receiver<Answer>, Overloaded> {
-    let (answer, outcome) = oneshot::channel();
     let mut work = work(8);
     work.salt = vec![mark; 16];
-    shared.enqueue(Job { work, answer }, Caller::new(address.into(), known))?;
-    Ok(outcome)
+    shared.enqueue(work, Caller::new(address.into(), known))
 }
 
 fn next(shared: &Shared) -> Option<u8> {
@@ -79,11 +73,86 @@ fn a_hash_waits_until_its_memory_is_free() {
     let shared = shared(8 * 1024, 10);
     let _first = enqueue(&shared, A, false, 1).unwrap();
     let _second = enqueue(&shared, B, false, 2).unwrap();
-    let first = shared.next().unwrap();
+    let (first, _) = shared.next().unwrap();
     assert_eq!(first.work.salt[0], 1);
     let free = shared.budget - shared.lock().reserved;
     assert_eq!(free, 0);
     assert!(shared.lock().take(free).is_none(), "the budget is taken");
+}
+
+/// PWD-07: what is held counts, not only what is in use.
+#[test]
+fn what_is_kept_for_later_is_within_the_budget() {
+    let shared = shared(32 * 1024, 10);
+    let caller = Caller::new(A.into(), false);
+    let begin = |memory_kib| {
+        let _unheard = shared.enqueue(work(memory_kib), caller).unwrap();
+        let (job, mut blocks) = shared.next().unwrap();
+        let given = blocks.len();
+        blocks.resize(job.reserves / Block::SIZE, Block::default());
+        (job.reserves, blocks, given)
+    };
+    let kept = || shared.lock().kept.iter().map(Vec::capacity).collect::<Vec<_>>();
+
+    let usual: Vec<_> = (0..4).map(|_| begin(8)).collect();
+    for (reserved, blocks, given) in usual {
+        assert_eq!((reserved, blocks.len(), given), (8 * 1024, 8, 0));
+        shared.give_back(reserved, blocks);
+    }
+    assert_eq!(kept(), [8, 8, 8, 8], "as much as the budget");
+
+    let (reserved, blocks, given) = begin(20);
+    assert_eq!((reserved, given), (20 * 1024, 0));
+    assert_eq!(kept(), [8], "what is left of the budget beside a large one");
+    shared.give_back(reserved, blocks);
+    assert_eq!(kept(), [8], "the large one itself is not kept");
+
+    let (reserved, blocks, given) = begin(8);
+    assert_eq!((reserved, given), (8 * 1024, 8), "a usual one uses what is kept");
+    shared.give_back(reserved, blocks);
+    assert_eq!((kept(), shared.lock().reserved), (vec![8], 0));
+}
+
+#[test]
+fn no_thread_is_started_that_the_budget_has_no_memory_for() {
+    let useful = |budget_kib: usize, threads| shared(budget_kib * 1024, 10).useful(threads);
+    assert_eq!(useful(8, 8), 1);
+    assert_eq!(useful(31, 8), 3);
+    assert_eq!(useful(1024, 8), 8);
+    assert_eq!(useful(1024, 0), 1);
+    assert_eq!(useful(1, 8), 1);
+}
+
+#[tokio::test]
+async fn memory_is_used_again_and_a_large_hash_leaves_none_behind() {
+    let hasher = Hasher::start(64 * 1024, 1, 4, &work(8).params);
+    let caller = Caller::new(A.into(), false);
+    for memory_kib in [8, 64, 8, 8] {
+        hasher.run(work(memory_kib), caller).await.unwrap();
+    }
+    let small = hasher.run(work(8), caller).await.unwrap();
+    let fresh = Hasher::start(64 * 1024, 1, 4, &work(64).params);
+    let in_more_memory = fresh.run(work(8), caller).await.unwrap();
+    assert_eq!(
+        small.expose(),
+        in_more_memory.expose(),
+        "the size of the memory changes no hash"
+    );
+    let kept: Vec<_> = hasher.shared.lock().kept.iter().map(Vec::capacity).collect();
+    assert!(kept.iter().all(|blocks| *blocks == 8), "{kept:?}");
+}
+
+#[test]
+fn padding_is_done_after_the_hash_and_changes_nothing_of_it() {
+    let mut padded = work(8);
+    padded.padding = Some(Params::new(64, 2, 1, None).unwrap());
+    assert_eq!(padded.memory(), 64 * 1024);
+    let (mut few, mut many) = (vec![Block::default(); 8], vec![Block::default(); 64]);
+    let alone = hash(&work(8), &mut few).unwrap();
+    let followed = hash(&padded, &mut many).unwrap();
+    assert_eq!(alone.expose(), followed.expose());
+    let untouched = |block: &Block| block.as_ref().iter().all(|word| *word == 0);
+    assert!(!many.iter().any(untouched), "all of its memory was filled");
 }
 
 #[test]
@@ -96,7 +165,7 @@ fn one_ipv6_network_is_one_source() {
 
 #[tokio::test]
 async fn a_hash_beyond_the_budget_is_refused_and_others_are_made() {
-    let hasher = Hasher::start(64 * 1024, 2, 4);
+    let hasher = Hasher::start(64 * 1024, 2, 4, &work(8).params);
     let caller = Caller::new(A.into(), false);
     assert!(hasher.run(work(72), caller).await.is_err());
     let once = hasher.run(work(8), caller).await.unwrap();
@@ -113,7 +182,7 @@ async fn a_hash_beyond_the_budget_is_refused_and_others_are_made() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn whoever_hashes_stands_back_and_nobody_else() {
-    let hasher = Hasher::start(1 << 20, 1, 10);
+    let hasher = Hasher::start(1 << 20, 1, 10, &work(8).params);
     let caller = Caller::new(A.into(), false);
     hasher.run(work(8), caller).await.unwrap();
     // The name in parentheses, and seventeen fields behind it how nice it is (proc_pid_stat(5)).
