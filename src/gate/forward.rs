@@ -69,10 +69,12 @@ async fn conclude(
         exchange.payment = Some(reservation.transaction.clone());
     }
     let batch = Arc::new(conclusion(&reservation, &outcome, event, services));
-    let held = reservation.held;
-    let written = services
-        .underway
-        .conclude(&services.db, Unwritten { batch, held });
+    let unwritten = Unwritten {
+        batch,
+        likeness: reservation.likeness,
+        held: reservation.held,
+    };
+    let written = services.underway.conclude(&services.db, unwritten);
     if let Err(error) = written.await {
         tracing::error!(%error, "the outcome of a payment could not be recorded");
         let fault = Fault::new(Code::OutcomeUnknown)

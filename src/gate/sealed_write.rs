@@ -23,6 +23,8 @@ use crate::transaction::{exemption, idempotency};
 pub(super) struct Reservation {
     pub(super) scope: idempotency::Scope,
     pub(super) transaction: TransactionId,
+    /// What equal payments share, where it moves money.
+    pub(super) likeness: Option<[u8; 32]>,
     /// By what its receipt is vouched for, where it moves money.
     pub(super) terms: Option<TermDigests>,
     /// Says that this process carries it, until it is concluded.
@@ -55,12 +57,16 @@ pub(super) async fn take(
         exchange.at,
     );
     let payment = held.transaction.as_ref();
+    let likeness = payment.map(|payment| likeness(payment, caller, services));
+    if likeness.is_some_and(|likeness| services.underway.keeps_equal(&likeness)) {
+        return Err(StoreError::Guard(idempotency::NO_EQUAL_IS_UNKNOWN));
+    }
     let reservation = idempotency::Reservation {
         scope: &scope,
         fingerprint: &fingerprint(exchange, facts),
         customer: &token.subject,
         transaction,
-        likeness: payment.map(|payment| likeness(payment, caller, services)),
+        likeness,
         upstream: &route.route.upstream,
         settlement_order,
     };
@@ -92,6 +98,7 @@ pub(super) async fn take(
     Ok(Reservation {
         scope,
         transaction: transaction.clone(),
+        likeness,
         terms,
         held,
     })
