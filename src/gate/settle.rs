@@ -61,6 +61,9 @@ impl Settlement {
     /// [`StoreError`]: the store is not to be read, or the first question that ended since the last run could not read or
     /// write it; the next run goes on.
     pub async fn run(&self) -> Result<(), StoreError> {
+        if self.asker.is_read_only() {
+            return Ok(());
+        }
         // Before the store is read: a question that ends meanwhile may have settled what is read as unknown.
         let under_way = self.questions().under_way();
         let unknown = self.next_unknown().await?;
@@ -97,6 +100,12 @@ impl Asker {
         &self.gate.services
     }
 
+    /// What a store says that was put back, or whose log is damaged, is not to be acted upon: what it calls unknown may have been
+    /// settled long ago, and what is heard could not be written.
+    fn is_read_only(&self) -> bool {
+        self.services().db.read_only().is_some()
+    }
+
     /// What another process settled meanwhile is not to be remembered for ever.
     fn forget_all(&self) {
         let mut inquiries = self.inquiries.lock().unwrap_or_else(PoisonError::into_inner);
@@ -104,6 +113,10 @@ impl Asker {
     }
 
     async fn ask(&self, open: &Open) -> Result<(), StoreError> {
+        // It may have waited long for its turn.
+        if self.is_read_only() {
+            return Ok(());
+        }
         let outcome = self.ask_its_upstream(open, &self.gate.snapshot()).await;
         // To ask every second would not help a payment of which the store cannot be read.
         outcome.inspect_err(|_| self.wait(open))
