@@ -12,6 +12,28 @@ pub(super) struct Said {
     pub(super) answer: Option<(StatusCode, Option<[u8; 32]>, Kept)>,
 }
 
+/// How a payment was settled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The backend did what was asked.
+    Executed,
+    /// It answered that it did not and will not.
+    Refused,
+    /// It knows of no such payment.
+    NotExecuted,
+}
+
+impl Verdict {
+    /// As metrics and the log of the process have it.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Executed => "executed",
+            Self::Refused => "refused",
+            Self::NotExecuted => "not-executed",
+        }
+    }
+}
+
 impl Said {
     const NOTHING: Self = Self {
         word: Word::Nothing,
@@ -22,7 +44,7 @@ impl Said {
     pub(super) fn about(answer: Result<Answer, SendError>) -> Self {
         match answer {
             Ok(answer) if matches!(answer.status, StatusCode::OK | StatusCode::CREATED) => {
-                Self::executed(&answer)
+                Self::answered(&answer)
             }
             Ok(answer) if matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::GONE) => Self {
                 word: Word::NotFound,
@@ -36,7 +58,8 @@ impl Said {
     pub(super) fn again(answer: Result<Answer, SendError>) -> Self {
         match answer {
             Ok(answer) if is_about_the_moment(answer.status) => Self::NOTHING,
-            Ok(answer) => Self::executed(&answer),
+            Ok(answer) => Self::answered(&answer),
+            Err(SendError::TooLarge { status, .. }) if is_about_the_moment(status) => Self::NOTHING,
             Err(SendError::TooLarge { status, digest }) => Self {
                 word: Word::Executed(digest.unwrap_or_default()),
                 answer: Some((status, digest, Kept::too_large(status, digest))),
@@ -45,7 +68,16 @@ impl Said {
         }
     }
 
-    fn executed(answer: &Answer) -> Self {
+    /// What it comes to. A backend that refuses has answered, and executed nothing.
+    pub(super) fn verdict(&self) -> Verdict {
+        match &self.answer {
+            Some((status, ..)) if status.is_success() => Verdict::Executed,
+            Some(_) => Verdict::Refused,
+            None => Verdict::NotExecuted,
+        }
+    }
+
+    fn answered(answer: &Answer) -> Self {
         let digest = countersign_jose::sha256(&answer.body);
         let both = [answer.status.as_str().as_bytes(), &digest].concat();
         Self {
@@ -62,6 +94,7 @@ fn is_about_the_moment(status: StatusCode) -> bool {
         || matches!(
             status,
             StatusCode::CONFLICT
+                | StatusCode::REQUEST_TIMEOUT
                 | StatusCode::TOO_EARLY
                 | StatusCode::TOO_MANY_REQUESTS
                 | StatusCode::UNAUTHORIZED

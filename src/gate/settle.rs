@@ -12,7 +12,7 @@ use super::order;
 use super::probe::{Desk, question, repeat};
 use super::questions::Questions;
 use super::receipt::conclude_later;
-use super::said::Said;
+use super::said::{Said, Verdict};
 use super::seal::Sealed;
 use super::snapshot::Snapshot;
 use crate::audit::receipt;
@@ -212,7 +212,7 @@ impl Asker {
     /// to say again.
     async fn settle(&self, open: &Open, said: Said, way: Way, snapshot: &Snapshot) -> Result<(), StoreError> {
         let services = self.services();
-        let executed = said.answer.is_some();
+        let verdict = said.verdict();
         let status = said.answer.as_ref().map(|(status, ..)| status.as_u16());
         let content = said
             .answer
@@ -224,7 +224,7 @@ impl Asker {
         let event = Event::Settled {
             transaction: open.transaction.clone(),
             by: way.as_str(),
-            executed,
+            executed: verdict == Verdict::Executed,
             status,
             content,
             receipt: conclude_later(&open.transaction, &answer, services).await?,
@@ -245,12 +245,11 @@ impl Asker {
             },
         );
         let written = ignore_guard(written.await);
-        tracing::info!(transaction = %open.transaction, by = way.as_str(), executed, "a payment was settled");
-        let label = if executed { "executed" } else { "not-executed" };
+        tracing::info!(transaction = %open.transaction, by = way.as_str(), verdict = verdict.as_str(), "a payment was settled");
         let upstream = Label::configured(&Arc::from(open.upstream.as_str()));
         services
             .metrics
-            .count(&names::PAYMENTS_SETTLED, [upstream, label.into()]);
+            .count(&names::PAYMENTS_SETTLED, [upstream, verdict.as_str().into()]);
         let mut inquiries = self.inquiries.lock().unwrap_or_else(PoisonError::into_inner);
         inquiries.remove(&open.transaction);
         written
