@@ -9,7 +9,7 @@ use super::journey::{Gate, Services};
 use super::kept::keep;
 use super::open_payments::ignore_guard;
 use super::order;
-use super::probe::{Desk, question, repeat};
+use super::probe::{Desk, Settling, question, repeat};
 use super::questions::Questions;
 use super::receipt::conclude_later;
 use super::said::{Said, Verdict};
@@ -25,7 +25,7 @@ use crate::transaction::idempotency::Outcome;
 use crate::transaction::inquiry::{Inquiry, Word};
 use crate::transaction::settlement::{self, Open, Order, Way};
 use crate::transaction::underway::Unwritten;
-use crate::upstream;
+use crate::upstream::{self, Answer, SendError};
 
 /// Finds out what became of payments. Questions under way end with it.
 pub struct Settlement {
@@ -159,7 +159,7 @@ impl Asker {
                     self.wait(open);
                     return Ok(());
                 };
-                let answer = upstream::send(&snapshot.upstreams, Sealed::of_settlement(settling)).await;
+                let answer = self.send(settling, snapshot).await;
                 let said = Said::about(answer);
                 let (now, believed_from) = (self.services().clock.now(), open.since.plus(*after));
                 match self.hear(open, said.word, believed_from, now) {
@@ -177,7 +177,7 @@ impl Asker {
             self.wait(open);
             return Ok(());
         };
-        let answer = upstream::send(&snapshot.upstreams, Sealed::of_settlement(settling)).await;
+        let answer = self.send(settling, snapshot).await;
         match Said::again(answer) {
             said if said.word == Word::Nothing => {
                 self.wait(open);
@@ -185,6 +185,11 @@ impl Asker {
             }
             said => self.settle(open, said, Way::Retry, snapshot).await,
         }
+    }
+
+    async fn send(&self, settling: Settling, snapshot: &Snapshot) -> Result<Answer, SendError> {
+        let sealed = Sealed::of_settlement(settling, &self.services().clock);
+        upstream::send(&snapshot.upstreams, sealed).await
     }
 
     fn desk<'a>(&'a self, snapshot: &'a Snapshot) -> Desk<'a> {
