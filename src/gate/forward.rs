@@ -22,6 +22,7 @@ use crate::answer::{Body, HangUp, add_security_headers, oauth_refusal, problem};
 use crate::base::event::Digest;
 use crate::base::{ClientId, Code, Entropy, Event, Fault, TransactionId};
 use crate::store::Batch;
+use crate::transaction::exemption;
 use crate::transaction::idempotency::{self, Outcome};
 use crate::transaction::underway::Unwritten;
 use crate::upstream::{self, Answer, SendError};
@@ -99,6 +100,9 @@ fn conclusion(reservation: &Reservation, outcome: &Outcome, mut event: Event, se
         outcome,
         now,
     );
+    if let (Some(consumed), Outcome::Unsent) = (&reservation.consumed, outcome) {
+        exemption::give_back(&mut batch, consumed);
+    }
     if let Some(terms) = &reservation.terms {
         receipt::conclude(&mut batch, terms, outcome, &mut event, now);
     }

@@ -27,6 +27,8 @@ pub(super) struct Reservation {
     pub(super) likeness: Option<[u8; 32]>,
     /// By what its receipt is vouched for, where it moves money.
     pub(super) terms: Option<TermDigests>,
+    /// What it took of an exemption.
+    pub(super) consumed: Option<exemption::Consumed>,
     /// Says that this process carries it, until it is concluded.
     pub(super) held: Held,
 }
@@ -74,11 +76,11 @@ pub(super) async fn take(
     if let Some(used) = &facts.nonce {
         nonce::keep(&mut batch, used);
     }
-    let consumed = held.permit.exemption.as_ref().and_then(|grant| grant.consumes);
-    if let (Some(consumption), Some(payment)) = (consumed, payment) {
+    let consumes = held.permit.exemption.as_ref().and_then(|grant| grant.consumes);
+    let consumed = consumes.zip(payment).map(|(consumption, payment)| {
         let amount = payment.intent.amount_minor();
-        exemption::consume(&mut batch, &token.subject, &payment.account, amount, consumption);
-    }
+        exemption::consume(&mut batch, &token.subject, &payment.account, amount, consumption)
+    });
     let receipts = &services.receipts;
     let terms = match receipt::terms(exchange, facts, held, transaction) {
         Some(terms) => Some(
@@ -100,6 +102,7 @@ pub(super) async fn take(
         transaction: transaction.clone(),
         likeness,
         terms,
+        consumed,
         held,
     })
 }

@@ -47,7 +47,10 @@ mod tests {
     #[test]
     fn nobody_waits_longer_than_until_the_latest_moment() {
         let clock = Arc::new(ManualClock::new(Timestamp::from_seconds(1_000)));
-        let latest = LatestStart::new(Arc::clone(&clock) as Arc<dyn Clock>, Timestamp::from_seconds(1_050));
+        let latest = LatestStart::new(
+            Arc::clone(&clock) as Arc<dyn Clock>,
+            Timestamp::from_seconds(1_050),
+        );
         let began = Instant::now();
         assert!(!latest.has_passed() && latest.instant() >= began + Duration::from_secs(50));
         clock.advance(Duration::from_secs(50));
