@@ -220,7 +220,7 @@ pub enum Event {
         transaction: TransactionId,
         /// How: `probe`, `retry` or `hold`.
         by: &'static str,
-        /// Whether it was executed.
+        /// Whether it was executed: its backend said so with a status of success, and did not refuse it.
         executed: bool,
         /// The status of the backend's word, absent where it knew of no payment.
         status: Option<u16>,

@@ -22,6 +22,7 @@ use crate::answer::{Body, HangUp, add_security_headers, oauth_refusal, problem};
 use crate::base::event::Digest;
 use crate::base::{ClientId, Code, Entropy, Event, Fault, TransactionId};
 use crate::store::Batch;
+use crate::transaction::exemption;
 use crate::transaction::idempotency::{self, Outcome};
 use crate::transaction::underway::Unwritten;
 use crate::upstream::{self, Answer, SendError};
@@ -69,10 +70,12 @@ async fn conclude(
         exchange.payment = Some(reservation.transaction.clone());
     }
     let batch = Arc::new(conclusion(&reservation, &outcome, event, services));
-    let held = reservation.held;
-    let written = services
-        .underway
-        .conclude(&services.db, Unwritten { batch, held });
+    let unwritten = Unwritten {
+        batch,
+        likeness: reservation.likeness,
+        held: reservation.held,
+    };
+    let written = services.underway.conclude(&services.db, unwritten);
     if let Err(error) = written.await {
         tracing::error!(%error, "the outcome of a payment could not be recorded");
         let fault = Fault::new(Code::OutcomeUnknown)
@@ -97,6 +100,9 @@ fn conclusion(reservation: &Reservation, outcome: &Outcome, mut event: Event, se
         outcome,
         now,
     );
+    if let (Some(consumed), Outcome::Unsent) = (&reservation.consumed, outcome) {
+        exemption::give_back(&mut batch, consumed);
+    }
     if let Some(terms) = &reservation.terms {
         receipt::conclude(&mut batch, terms, outcome, &mut event, now);
     }

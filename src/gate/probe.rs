@@ -23,6 +23,8 @@ pub(super) struct Settling {
     pub(super) outbound: Request<Bytes>,
     pub(super) upstream: String,
     pub(super) deadline: Duration,
+    /// The date of its token and signature.
+    pub(super) dated: Timestamp,
     pub(super) answer_limit: usize,
 }
 
@@ -135,6 +137,7 @@ fn finish(
         outbound,
         upstream: upstream.name.clone(),
         deadline: upstream.timeout,
+        dated: desk.now,
         answer_limit: order.answer_limit,
     })
 }

@@ -3,6 +3,8 @@
 //! Any guard that fails rolls everything back: a counter that filled up meanwhile, or other policies in force, send the
 //! request back to Permitted once; a session that ended, a nonce or a key that was used ends it.
 
+use std::sync::Arc;
+
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{HeaderName, request};
@@ -20,12 +22,13 @@ use super::sealed_write::{Reservation, likeness, refusal, take};
 use super::snapshot::Snapshot;
 use super::txn_token::{self, Subject};
 use crate::base::fault::Cure;
-use crate::base::{Code, Fault, TransactionId};
+use crate::base::limits::BEGINS_WITHIN;
+use crate::base::{Clock, Code, Fault, Timestamp, TransactionId};
 use crate::config::Access;
 use crate::store::StoreError;
 use crate::transaction::settlement;
 use crate::transaction::{exemption, idempotency};
-use crate::upstream::Sendable;
+use crate::upstream::{LatestStart, Sendable};
 
 /// A request that may be forwarded: everything it needs is taken, and what it became is on record. The only type that
 /// `upstream::send` takes.
@@ -33,6 +36,7 @@ pub struct Sealed {
     outbound: http::Request<Bytes>,
     upstream: String,
     deadline: std::time::Duration,
+    latest_start: Option<LatestStart>,
     answer_limit: usize,
     answer_must_be_signed: bool,
     kept_answer_headers: Vec<HeaderName>,
@@ -61,6 +65,10 @@ impl Sendable for Sealed {
         self.deadline
     }
 
+    fn latest_start(&self) -> Option<LatestStart> {
+        self.latest_start.clone()
+    }
+
     fn answer_limit(&self) -> usize {
         self.answer_limit
     }
@@ -81,11 +89,12 @@ impl Sendable for Sealed {
 impl Sealed {
     /// A question about a payment that was sealed and sent before, or the same request again to a backend that executes it
     /// once; made from the record of that payment only.
-    pub(super) fn of_settlement(settling: Settling) -> Self {
+    pub(super) fn of_settlement(settling: Settling, clock: &Arc<dyn Clock>) -> Self {
         Self {
             outbound: settling.outbound,
             upstream: settling.upstream,
             deadline: settling.deadline,
+            latest_start: Some(latest_start(clock, settling.dated)),
             answer_limit: settling.answer_limit,
             answer_must_be_signed: true,
             // What is kept to settle a payment is its outcome; nothing of it acts on an origin.
@@ -295,11 +304,17 @@ fn outbound(
         outbound: http::Request::from_parts(head, facts.body.clone()),
         upstream: upstream.name.clone(),
         deadline: route.route.timeout.unwrap_or(upstream.timeout),
+        // Without a caller there is no token that could grow old.
+        latest_start: transaction.map(|_| latest_start(&services.clock, exchange.at)),
         answer_limit: usize::try_from(route.route.answer_limit).unwrap_or(usize::MAX),
         answer_must_be_signed: exchange.answers_are_signed(),
         kept_answer_headers: route.route.answer_headers.clone(),
     };
     Ok(Outbound { sealed, order })
+}
+
+fn latest_start(clock: &Arc<dyn Clock>, dated: Timestamp) -> LatestStart {
+    LatestStart::new(Arc::clone(clock), dated.plus(BEGINS_WITHIN))
 }
 
 fn set_target(head: &mut request::Parts, exchange: &Exchange) {

@@ -23,8 +23,12 @@ use crate::transaction::{exemption, idempotency};
 pub(super) struct Reservation {
     pub(super) scope: idempotency::Scope,
     pub(super) transaction: TransactionId,
+    /// What equal payments share, where it moves money.
+    pub(super) likeness: Option<[u8; 32]>,
     /// By what its receipt is vouched for, where it moves money.
     pub(super) terms: Option<TermDigests>,
+    /// What it took of an exemption.
+    pub(super) consumed: Option<exemption::Consumed>,
     /// Says that this process carries it, until it is concluded.
     pub(super) held: Held,
 }
@@ -55,12 +59,16 @@ pub(super) async fn take(
         exchange.at,
     );
     let payment = held.transaction.as_ref();
+    let likeness = payment.map(|payment| likeness(payment, caller, services));
+    if likeness.is_some_and(|likeness| services.underway.keeps_equal(&likeness)) {
+        return Err(StoreError::Guard(idempotency::NO_EQUAL_IS_UNKNOWN));
+    }
     let reservation = idempotency::Reservation {
         scope: &scope,
         fingerprint: &fingerprint(exchange, facts),
         customer: &token.subject,
         transaction,
-        likeness: payment.map(|payment| likeness(payment, caller, services)),
+        likeness,
         upstream: &route.route.upstream,
         settlement_order,
     };
@@ -68,11 +76,11 @@ pub(super) async fn take(
     if let Some(used) = &facts.nonce {
         nonce::keep(&mut batch, used);
     }
-    let consumed = held.permit.exemption.as_ref().and_then(|grant| grant.consumes);
-    if let (Some(consumption), Some(payment)) = (consumed, payment) {
+    let consumes = held.permit.exemption.as_ref().and_then(|grant| grant.consumes);
+    let consumed = consumes.zip(payment).map(|(consumption, payment)| {
         let amount = payment.intent.amount_minor();
-        exemption::consume(&mut batch, &token.subject, &payment.account, amount, consumption);
-    }
+        exemption::consume(&mut batch, &token.subject, &payment.account, amount, consumption)
+    });
     let receipts = &services.receipts;
     let terms = match receipt::terms(exchange, facts, held, transaction) {
         Some(terms) => Some(
@@ -92,7 +100,9 @@ pub(super) async fn take(
     Ok(Reservation {
         scope,
         transaction: transaction.clone(),
+        likeness,
         terms,
+        consumed,
         held,
     })
 }

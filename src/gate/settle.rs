@@ -1,19 +1,18 @@
-//! Settling: how the outcome of a payment that was never answered becomes known (design 6). A job runs it every second.
-//!
-//! What the store did not take is written, what was cut off becomes unknown, and what is unknown is asked for in its
-//! upstream's way. A settled payment is never sent again.
+//! Settling: how the outcome of a payment that was never answered becomes known (design 6). A job looks every second which
+//! payments are unknown, and has their backends asked, each in its upstream's way, without waiting for any of them. A settled
+//! payment is never sent again.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use http::StatusCode;
-use tokio::task::JoinSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::journey::{Gate, Services};
-use super::kept::{Kept, keep};
+use super::kept::keep;
+use super::open_payments::ignore_guard;
 use super::order;
-use super::probe::{Desk, question, repeat};
+use super::probe::{Desk, Settling, question, repeat};
+use super::questions::Questions;
 use super::receipt::conclude_later;
+use super::said::{Said, Verdict};
 use super::seal::Sealed;
 use super::snapshot::Snapshot;
 use crate::audit::receipt;
@@ -28,26 +27,18 @@ use crate::transaction::settlement::{self, Open, Order, Way};
 use crate::transaction::underway::Unwritten;
 use crate::upstream::{self, Answer, SendError};
 
-/// Payments asked for at once.
-const AT_ONCE: usize = 16;
-
-/// So many writes that fail in a row, and the others wait for the next run.
-const FAILING: usize = 3;
-
-/// Finds out what became of payments.
+/// Finds out what became of payments. Questions under way end with it.
 pub struct Settlement {
-    gate: Arc<Gate>,
-    inquiries: Mutex<HashMap<TransactionId, Inquiry>>,
+    asker: Arc<Asker>,
+    questions: Mutex<Questions>,
     /// Where the next run goes on, when there are more unknown payments than one run looks at.
     after: Mutex<Timestamp>,
-    /// The upstreams whose gauge was set; one that has no unknown payment any more is set to none.
-    gauged: Mutex<Vec<Arc<str>>>,
 }
 
-/// What a backend said about a payment, with what is to be kept of it.
-struct Said {
-    word: Word,
-    answer: Option<(StatusCode, Option<[u8; 32]>, Kept)>,
+/// What every question needs.
+struct Asker {
+    gate: Arc<Gate>,
+    inquiries: Mutex<HashMap<TransactionId, Inquiry>>,
 }
 
 impl Settlement {
@@ -55,89 +46,80 @@ impl Settlement {
     #[must_use]
     pub fn new(gate: Arc<Gate>) -> Self {
         Self {
-            gate,
-            inquiries: Mutex::default(),
+            asker: Arc::new(Asker {
+                gate,
+                inquiries: Mutex::default(),
+            }),
+            questions: Mutex::default(),
             after: Mutex::new(Timestamp::from_micros(0)),
-            gauged: Mutex::default(),
         }
     }
 
-    /// One run. What fails for one payment keeps no other waiting.
+    /// One run. A backend that takes its time keeps no run waiting.
     ///
     /// # Errors
-    /// [`StoreError`], the first: the store is not to be read or written; the next run goes on.
-    pub async fn run(self: &Arc<Self>) -> Result<(), StoreError> {
-        let written = self.write_what_waits().await;
-        let noted = self.note_cut_off().await;
-        let asked = self.ask_for_unknown().await;
-        let gauged = self.gauge().await;
-        written.and(noted).and(asked).and(gauged)
+    /// [`StoreError`]: the store is not to be read, or the first question that ended since the last run could not read or
+    /// write it; the next run goes on.
+    pub async fn run(&self) -> Result<(), StoreError> {
+        if self.asker.is_read_only() {
+            return Ok(());
+        }
+        // Before the store is read: a question that ends meanwhile may have settled what is read as unknown.
+        let under_way = self.questions().under_way();
+        let unknown = self.next_unknown().await?;
+        let snapshot = self.asker.gate.snapshot();
+        let mut questions = self.questions();
+        for open in unknown {
+            if !under_way.contains(&open.transaction) && self.asker.is_due(&open, &snapshot) {
+                let asker = Arc::clone(&self.asker);
+                let (upstream, transaction) = (open.upstream.clone(), open.transaction.clone());
+                questions.ask(&upstream, transaction, async move { asker.ask(&open).await });
+            }
+        }
+        questions.ended()
     }
 
+    fn questions(&self) -> MutexGuard<'_, Questions> {
+        self.questions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn next_unknown(&self) -> Result<Vec<Open>, StoreError> {
+        let after = *self.after.lock().unwrap_or_else(PoisonError::into_inner);
+        let (unknown, more) = settlement::unknown(&self.asker.services().db, after).await?;
+        let next = unknown.last().filter(|_| more).map(|last| last.reserved_at);
+        *self.after.lock().unwrap_or_else(PoisonError::into_inner) = next.unwrap_or_default();
+        if unknown.is_empty() && after == Timestamp::default() {
+            self.asker.forget_all();
+        }
+        Ok(unknown)
+    }
+}
+
+impl Asker {
     fn services(&self) -> &Services {
         &self.gate.services
     }
 
-    /// Conclusions that the store has not taken. One that it refuses again comes last in the next run.
-    async fn write_what_waits(&self) -> Result<(), StoreError> {
-        let services = self.services();
-        let mut tries = Tries::default();
-        for _ in 0..services.underway.count_unwritten() {
-            let Some(unwritten) = services.underway.next_unwritten() else {
-                break;
-            };
-            let written = services.underway.conclude(&services.db, unwritten);
-            tries.add(ignore_guard(written.await));
-            if tries.are_enough() {
-                break;
-            }
-        }
-        tries.outcome
+    /// What a store says that was put back, or whose log is damaged, is not to be acted upon: what it calls unknown may have been
+    /// settled long ago, and what is heard could not be written.
+    fn is_read_only(&self) -> bool {
+        self.services().db.read_only().is_some()
     }
 
-    /// Reserved, but carried by nobody: its request was aborted, or there was no room to keep its conclusion.
-    async fn note_cut_off(&self) -> Result<(), StoreError> {
-        let services = self.services();
-        let mut tries = Tries::default();
-        for (scope, transaction) in settlement::reserved(&services.db).await? {
-            if services.underway.holds(&transaction) {
-                continue;
-            }
-            let mut batch = Batch::new();
-            settlement::cut_off(&mut batch, &scope, &transaction, services.clock.now());
-            tries.add(ignore_guard(services.db.commit(batch).await));
-            if tries.are_enough() {
-                break;
-            }
-        }
-        tries.outcome
+    /// What another process settled meanwhile is not to be remembered for ever.
+    fn forget_all(&self) {
+        let mut inquiries = self.inquiries.lock().unwrap_or_else(PoisonError::into_inner);
+        inquiries.clear();
     }
 
-    async fn ask_for_unknown(self: &Arc<Self>) -> Result<(), StoreError> {
-        let after = *self.after.lock().unwrap_or_else(PoisonError::into_inner);
-        let (unknown, more) = settlement::unknown(&self.services().db, after).await?;
-        let next = unknown.last().filter(|_| more).map(|last| last.reserved_at);
-        *self.after.lock().unwrap_or_else(PoisonError::into_inner) = next.unwrap_or_default();
-        let snapshot = self.gate.snapshot();
-        let (mut asking, mut asked) = (JoinSet::new(), Ok(()));
-        for open in unknown {
-            if !self.is_due(&open, &snapshot) {
-                continue;
-            }
-            if asking.len() >= AT_ONCE {
-                asked = asked.and(finished(asking.join_next().await));
-            }
-            let (this, snapshot) = (Arc::clone(self), Arc::clone(&snapshot));
-            asking.spawn(async move {
-                let outcome = this.ask(&open, &snapshot).await;
-                // To ask every second would not help a payment of which the store cannot be read.
-                outcome.inspect_err(|_| this.wait(&open))
-            });
+    async fn ask(&self, open: &Open) -> Result<(), StoreError> {
+        // It may have waited long for its turn.
+        if self.is_read_only() {
+            return Ok(());
         }
-        while !asking.is_empty() {
-            asked = asked.and(finished(asking.join_next().await));
-        }
-        asked
+        let outcome = self.ask_its_upstream(open, &self.gate.snapshot()).await;
+        // To ask every second would not help a payment of which the store cannot be read.
+        outcome.inspect_err(|_| self.wait(open))
     }
 
     /// What is known and waits to be written is not asked for again.
@@ -156,7 +138,7 @@ impl Settlement {
         upstream.settle != Settle::Hold && inquiry.is_due(now)
     }
 
-    async fn ask(&self, open: &Open, snapshot: &Snapshot) -> Result<(), StoreError> {
+    async fn ask_its_upstream(&self, open: &Open, snapshot: &Snapshot) -> Result<(), StoreError> {
         let sealed = settlement::order(&self.services().db, open).await?;
         let order = sealed.and_then(|sealed| order::open(&sealed, &open.transaction, &snapshot.keys));
         let Some(order) = order else {
@@ -177,7 +159,7 @@ impl Settlement {
                     self.wait(open);
                     return Ok(());
                 };
-                let answer = upstream::send(&snapshot.upstreams, Sealed::of_settlement(settling)).await;
+                let answer = self.send(settling, snapshot).await;
                 let said = Said::about(answer);
                 let (now, believed_from) = (self.services().clock.now(), open.since.plus(*after));
                 match self.hear(open, said.word, believed_from, now) {
@@ -195,7 +177,7 @@ impl Settlement {
             self.wait(open);
             return Ok(());
         };
-        let answer = upstream::send(&snapshot.upstreams, Sealed::of_settlement(settling)).await;
+        let answer = self.send(settling, snapshot).await;
         match Said::again(answer) {
             said if said.word == Word::Nothing => {
                 self.wait(open);
@@ -203,6 +185,11 @@ impl Settlement {
             }
             said => self.settle(open, said, Way::Retry, snapshot).await,
         }
+    }
+
+    async fn send(&self, settling: Settling, snapshot: &Snapshot) -> Result<Answer, SendError> {
+        let sealed = Sealed::of_settlement(settling, &self.services().clock);
+        upstream::send(&snapshot.upstreams, sealed).await
     }
 
     fn desk<'a>(&'a self, snapshot: &'a Snapshot) -> Desk<'a> {
@@ -230,7 +217,7 @@ impl Settlement {
     /// to say again.
     async fn settle(&self, open: &Open, said: Said, way: Way, snapshot: &Snapshot) -> Result<(), StoreError> {
         let services = self.services();
-        let executed = said.answer.is_some();
+        let verdict = said.verdict();
         let status = said.answer.as_ref().map(|(status, ..)| status.as_u16());
         let content = said
             .answer
@@ -242,7 +229,7 @@ impl Settlement {
         let event = Event::Settled {
             transaction: open.transaction.clone(),
             by: way.as_str(),
-            executed,
+            executed: verdict == Verdict::Executed,
             status,
             content,
             receipt: conclude_later(&open.transaction, &answer, services).await?,
@@ -252,150 +239,24 @@ impl Settlement {
         });
         settlement::settle(&mut batch, open, &outcome, way, now);
         batch.record(now, &*services.entropy, &event);
+        // An equal payment waits already, for the record says unknown until this is written.
         let (batch, held) = (Arc::new(batch), services.underway.begin(&open.transaction));
-        let written = services
-            .underway
-            .conclude(&services.db, Unwritten { batch, held });
+        let written = services.underway.conclude(
+            &services.db,
+            Unwritten {
+                batch,
+                held,
+                likeness: None,
+            },
+        );
         let written = ignore_guard(written.await);
-        tracing::info!(transaction = %open.transaction, by = way.as_str(), executed, "a payment was settled");
-        let label = if executed { "executed" } else { "not-executed" };
+        tracing::info!(transaction = %open.transaction, by = way.as_str(), verdict = verdict.as_str(), "a payment was settled");
         let upstream = Label::configured(&Arc::from(open.upstream.as_str()));
         services
             .metrics
-            .count(&names::PAYMENTS_SETTLED, [upstream, label.into()]);
+            .count(&names::PAYMENTS_SETTLED, [upstream, verdict.as_str().into()]);
         let mut inquiries = self.inquiries.lock().unwrap_or_else(PoisonError::into_inner);
         inquiries.remove(&open.transaction);
         written
-    }
-
-    /// How many outcomes are unknown, for whoever watches; `hold` waits for people to look here.
-    async fn gauge(&self) -> Result<(), StoreError> {
-        let services = self.services();
-        let counted = settlement::count_unknown(&services.db).await?;
-        let mut gauged = self.gauged.lock().unwrap_or_else(PoisonError::into_inner);
-        for (upstream, _) in &counted {
-            if !gauged.iter().any(|known| **known == **upstream) {
-                gauged.push(Arc::from(upstream.as_str()));
-            }
-        }
-        for upstream in gauged.iter() {
-            let count = counted.iter().find(|(name, _)| **name == **upstream);
-            let count = count.map_or(0, |(_, count)| u32::try_from(*count).unwrap_or(u32::MAX));
-            let label = Label::configured(upstream);
-            services.metrics.set(&names::PAYMENTS_UNKNOWN, [label], count);
-        }
-        if counted.is_empty() {
-            self.inquiries
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clear();
-        }
-        Ok(())
-    }
-}
-
-impl Said {
-    const NOTHING: Self = Self {
-        word: Word::Nothing,
-        answer: None,
-    };
-
-    /// What the answer to a question says. It was signed by the backend, or came over mutual authentication.
-    fn about(answer: Result<Answer, SendError>) -> Self {
-        match answer {
-            Ok(answer) if matches!(answer.status, StatusCode::OK | StatusCode::CREATED) => {
-                Self::executed(&answer)
-            }
-            Ok(answer) if matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::GONE) => Self {
-                word: Word::NotFound,
-                answer: None,
-            },
-            _ => Self::NOTHING,
-        }
-    }
-
-    /// What the answer to a repeated request says: the payment's own answer, unless it is about the moment.
-    fn again(answer: Result<Answer, SendError>) -> Self {
-        match answer {
-            Ok(answer) if is_about_the_moment(answer.status) => Self::NOTHING,
-            Ok(answer) => Self::executed(&answer),
-            Err(SendError::TooLarge { status, digest }) => Self {
-                word: Word::Executed(digest.unwrap_or_default()),
-                answer: Some((status, digest, Kept::too_large(status, digest))),
-            },
-            Err(_) => Self::NOTHING,
-        }
-    }
-
-    fn executed(answer: &Answer) -> Self {
-        let digest = countersign_jose::sha256(&answer.body);
-        let both = [answer.status.as_str().as_bytes(), &digest].concat();
-        Self {
-            word: Word::Executed(countersign_jose::sha256(&both)),
-            answer: Some((answer.status, Some(digest), Kept::whole(answer))),
-        }
-    }
-}
-
-/// The first copy is being processed, or the backend cannot say now.
-fn is_about_the_moment(status: StatusCode) -> bool {
-    status.is_server_error()
-        || status.is_redirection()
-        || matches!(
-            status,
-            StatusCode::CONFLICT
-                | StatusCode::TOO_EARLY
-                | StatusCode::TOO_MANY_REQUESTS
-                | StatusCode::UNAUTHORIZED
-        )
-}
-
-/// Writes one after the other, each for a payment of its own.
-struct Tries {
-    /// The first failure.
-    outcome: Result<(), StoreError>,
-    failed_in_a_row: usize,
-}
-
-impl Default for Tries {
-    fn default() -> Self {
-        Self {
-            outcome: Ok(()),
-            failed_in_a_row: 0,
-        }
-    }
-}
-
-impl Tries {
-    fn add(&mut self, outcome: Result<(), StoreError>) {
-        self.failed_in_a_row = if outcome.is_err() {
-            self.failed_in_a_row + 1
-        } else {
-            0
-        };
-        if self.outcome.is_ok() {
-            self.outcome = outcome;
-        }
-    }
-
-    /// It is the store that fails, not what is written: live payments need its thread.
-    const fn are_enough(&self) -> bool {
-        self.failed_in_a_row >= FAILING
-    }
-}
-
-/// Somebody else was first; what they wrote stands.
-fn ignore_guard(outcome: Result<(), StoreError>) -> Result<(), StoreError> {
-    match outcome {
-        Err(StoreError::Guard(_)) => Ok(()),
-        other => other,
-    }
-}
-
-fn finished(run: Option<Result<Result<(), StoreError>, tokio::task::JoinError>>) -> Result<(), StoreError> {
-    match run {
-        Some(Ok(outcome)) => outcome,
-        // A panic ends this one question; the next run asks again.
-        Some(Err(_)) | None => Ok(()),
     }
 }

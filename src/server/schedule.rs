@@ -15,7 +15,7 @@ use crate::audit::Sequencer;
 use crate::base::{Clock, RuntimeNumber};
 use crate::defense::{self, Queue};
 use crate::edge::Carriers;
-use crate::gate::{Gate, Services, Settlement, forget_used_nonces};
+use crate::gate::{Gate, OpenPayments, Services, Settlement, forget_used_nonces};
 use crate::oauth::AuthorizationServer;
 use crate::store::StoreError;
 
@@ -66,6 +66,11 @@ pub(super) fn start(
             gate.snapshot().upstreams().sweep();
             Ok::<_, StoreError>(())
         }
+    });
+    let shared = Arc::new(OpenPayments::new(Arc::clone(services)));
+    jobs.every("open-payments", EVERY_SECOND, move || {
+        let open = Arc::clone(&shared);
+        async move { open.run().await }
     });
     let shared = Arc::new(Settlement::new(Arc::clone(gate)));
     jobs.every("settlement", EVERY_SECOND, move || {

@@ -11,6 +11,14 @@ use crate::store::Batch;
 /// The guard that fails when a counter would pass its limit.
 pub const UNDER_LIMIT: &str = "the exemption's counter is under its limit";
 
+/// What one payment took of an exemption.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consumed {
+    customer: CustomerId,
+    account: [u8; 32],
+    amount_minor: u64,
+}
+
 /// Uses the exemption up for one payment of `amount_minor`. Both counters move; the one the policy named guards.
 pub fn consume(
     batch: &mut Batch,
@@ -18,7 +26,7 @@ pub fn consume(
     account: &[u8; 32],
     amount_minor: u64,
     consumption: Consumption,
-) {
+) -> Consumed {
     let sql = match consumption.counter {
         Counter::LowValueCount => {
             "INSERT INTO low_value (customer_id, account, payments, sum_minor) SELECT $1, $2, 1, $3 WHERE 1 <= $4 \
@@ -31,7 +39,6 @@ pub fn consume(
              sum_minor = low_value.sum_minor + $3 WHERE low_value.sum_minor + $3 <= $4"
         }
     };
-    let integer = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     batch.one_row(
         UNDER_LIMIT,
         sql,
@@ -42,6 +49,29 @@ pub fn consume(
             integer(consumption.limit).into(),
         ],
     );
+    Consumed {
+        customer: customer.clone(),
+        account: *account,
+        amount_minor,
+    }
+}
+
+/// Gives back what a payment took that was never sent. Where the counters began anew meanwhile, it is gone with them: what
+/// stands there was taken by others.
+pub fn give_back(batch: &mut Batch, consumed: &Consumed) {
+    batch.run(
+        "UPDATE low_value SET payments = payments - 1, sum_minor = sum_minor - $3 \
+         WHERE customer_id = $1 AND account = $2 AND payments >= 1 AND sum_minor >= $3",
+        vec![
+            consumed.customer.as_str().into(),
+            consumed.account.to_vec().into(),
+            integer(consumed.amount_minor).into(),
+        ],
+    );
+}
+
+fn integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
 }
 
 /// Starts both counters at zero: the customer has just authenticated strongly for a payment.

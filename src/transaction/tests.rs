@@ -102,6 +102,31 @@ async fn fifty_at_once_never_pass_the_sum() {
     assert!(sum > 10_000 - (700 + 31 * 49), "{sum}");
 }
 
+/// SCA-19
+#[tokio::test]
+async fn what_a_payment_took_that_was_never_sent_is_given_back_and_never_more() {
+    let (_folder, db) = store();
+    let (account, limit) = (
+        [1; 32],
+        Consumption {
+            counter: Counter::LowValueCount,
+            limit: 5,
+        },
+    );
+    let mut batch = Batch::new();
+    let consumed = exemption::consume(&mut batch, &anna(), &account, 1250, limit);
+    exemption::consume(&mut batch, &anna(), &account, 100, limit);
+    db.commit(batch).await.unwrap();
+    // The second finds what another payment took, and leaves it.
+    for _ in 0..2 {
+        let mut batch = Batch::new();
+        exemption::give_back(&mut batch, &consumed);
+        db.commit(batch).await.unwrap();
+        let counters = counters(&db, &account).await;
+        assert_eq!((counters.low_value_count, counters.low_value_sum_minor), (1, 100));
+    }
+}
+
 /// SCA-19: a first payment above the limit does not slip in by being the first.
 #[tokio::test]
 async fn the_first_payment_is_held_to_the_limit_as_well() {

@@ -25,6 +25,9 @@ enum Phase {
 struct Inner {
     open: Mutex<HashMap<TransactionId, Phase>>,
     unwritten: Mutex<VecDeque<Unwritten>>,
+    /// What equal payments share, of those whose conclusion is unwritten: the store still calls them reserved, their clients
+    /// read that the outcome is unknown.
+    likenesses: Mutex<HashMap<TransactionId, [u8; 32]>>,
 }
 
 /// The payments under way. Cloning shares them.
@@ -41,6 +44,8 @@ pub struct Held {
 pub struct Unwritten {
     /// What is to be written.
     pub batch: Arc<Batch>,
+    /// What equal payments share; `None` where the record makes them wait already, or no money moves.
+    pub likeness: Option<[u8; 32]>,
     /// Keeps the payment under way until then.
     pub held: Held,
 }
@@ -86,8 +91,18 @@ impl Underway {
         if waiting.len() < WAITING {
             self.open()
                 .insert(unwritten.held.transaction.clone(), Phase::Unwritten);
+            if let Some(likeness) = unwritten.likeness {
+                self.likenesses()
+                    .insert(unwritten.held.transaction.clone(), likeness);
+            }
             waiting.push_back(unwritten);
         }
+    }
+
+    /// Whether the conclusion of an equal payment waits.
+    #[must_use]
+    pub fn keeps_equal(&self, likeness: &[u8; 32]) -> bool {
+        self.likenesses().values().any(|kept| kept == likeness)
     }
 
     /// How many conclusions wait.
@@ -106,6 +121,10 @@ impl Underway {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn likenesses(&self) -> MutexGuard<'_, HashMap<TransactionId, [u8; 32]>> {
+        self.0.likenesses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn unwritten(&self) -> MutexGuard<'_, VecDeque<Unwritten>> {
         self.0.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -113,6 +132,7 @@ impl Underway {
 
 impl Drop for Held {
     fn drop(&mut self) {
+        self.underway.likenesses().remove(&self.transaction);
         self.underway.open().remove(&self.transaction);
     }
 }
@@ -121,18 +141,27 @@ impl Drop for Held {
 mod tests {
     use super::*;
 
+    fn unwritten(held: Held) -> Unwritten {
+        Unwritten {
+            batch: Arc::new(Batch::new()),
+            likeness: Some([1; 32]),
+            held,
+        }
+    }
+
     #[test]
     fn a_payment_is_under_way_until_it_is_let_go_or_its_conclusion_is_written() {
         let underway = Underway::default();
         let transaction = TransactionId::new("txn-1");
         let held = underway.begin(&transaction);
         assert!(underway.holds(&transaction) && underway.is_sending(&transaction));
-        let batch = Arc::new(Batch::new());
-        underway.keep(Unwritten { batch, held });
+        underway.keep(unwritten(held));
         assert!(underway.holds(&transaction) && !underway.is_sending(&transaction));
+        assert!(underway.keeps_equal(&[1; 32]) && !underway.keeps_equal(&[2; 32]));
         let waiting = underway.next_unwritten().unwrap();
-        assert!(underway.holds(&transaction));
+        assert!(underway.holds(&transaction) && underway.keeps_equal(&[1; 32]));
         drop(waiting);
+        assert!(!underway.keeps_equal(&[1; 32]));
         assert!(!underway.holds(&transaction) && underway.next_unwritten().is_none());
     }
 
@@ -140,9 +169,7 @@ mod tests {
     fn without_room_a_payment_is_as_one_that_was_cut_off() {
         let underway = Underway::default();
         let keep = |name: &str| {
-            let held = underway.begin(&TransactionId::new(name));
-            let batch = Arc::new(Batch::new());
-            underway.keep(Unwritten { batch, held });
+            underway.keep(unwritten(underway.begin(&TransactionId::new(name))));
         };
         (0..WAITING).for_each(|place| keep(&format!("txn-{place}")));
         keep("one-more");

@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use super::collect::Collected;
 use super::connect::{Connected, Silence};
+use super::latest_start::LatestStart;
 use super::room::{Room, SHORT_ANSWER_BYTES, hold};
 use super::send::{Answer, SendError};
 
@@ -41,7 +42,22 @@ pub(super) struct Outgoing {
     pub(super) spare: HeaderMap,
     pub(super) body: Bytes,
     pub(super) deadline: Instant,
+    /// When it is too old to begin; `None` where nothing dates it.
+    pub(super) latest_start: Option<LatestStart>,
     pub(super) answer_limit: usize,
+}
+
+impl Outgoing {
+    /// Whether a backend would find it too old by now.
+    pub(super) fn is_stale(&self) -> bool {
+        self.latest_start.as_ref().is_some_and(LatestStart::has_passed)
+    }
+
+    /// How long to wait until it begins.
+    pub(super) fn waits_until(&self) -> Instant {
+        let latest = self.latest_start.as_ref().map(LatestStart::instant);
+        latest.map_or(self.deadline, |latest| latest.min(self.deadline))
+    }
 }
 
 /// Sends the request on `connection` and reads the whole answer. The connection comes back when it can be used again.

@@ -19,6 +19,7 @@ mod endpoint;
 mod exchange;
 mod headers;
 mod health;
+mod latest_start;
 mod pool;
 mod request_head;
 mod room;
@@ -31,4 +32,5 @@ mod tests;
 
 pub use cluster::{ClientIdentity, ClusterError, Clusters, UpstreamLimits, UpstreamSettings};
 pub use headers::remove_hop_by_hop;
+pub use latest_start::LatestStart;
 pub use send::{Answer, SendError, Sendable, send};

@@ -14,6 +14,7 @@ use super::connect::{Connected, connect};
 use super::endpoint::Endpoint;
 use super::exchange::{Outgoing, exchange};
 use super::headers;
+use super::latest_start::LatestStart;
 use super::request_head;
 use super::room::Room;
 use super::tally::Origin;
@@ -25,6 +26,10 @@ pub trait Sendable {
     fn upstream(&self) -> &str;
     /// How long the whole exchange may take, waiting and connecting included.
     fn deadline(&self) -> Duration;
+    /// Until when it may begin to go out; later, nothing of it is sent.
+    fn latest_start(&self) -> Option<LatestStart> {
+        None
+    }
     /// Most bytes of the answer's body.
     fn answer_limit(&self) -> usize;
     /// Fields of the answer that its route lets through although backends may not send them.
@@ -59,7 +64,7 @@ pub enum SendError {
     /// So many requests wait for the backend that no more may; nothing was sent.
     #[error("too many requests wait for the backend")]
     Full,
-    /// The deadline passed.
+    /// The deadline passed, or with nothing sent the latest moment to begin.
     #[error("no answer in time ({})", if *.sent { "the request was sent" } else { "nothing was sent" })]
     Timeout {
         /// Whether a byte of the request may have been written.
@@ -165,7 +170,7 @@ fn proven(
 
 fn outgoing<S: Sendable>(cluster: &Cluster, began: Instant, sealed: S) -> Result<Outgoing, SendError> {
     let deadline = began + sealed.deadline();
-    let answer_limit = sealed.answer_limit();
+    let (answer_limit, latest_start) = (sealed.answer_limit(), sealed.latest_start());
     let (mut head, body) = sealed.into_request().into_parts();
     let target = head
         .uri
@@ -185,15 +190,19 @@ fn outgoing<S: Sendable>(cluster: &Cluster, began: Instant, sealed: S) -> Result
         spare: HeaderMap::new(),
         body,
         deadline,
+        latest_start,
         answer_limit,
     })
 }
 
 async fn send_to_any(cluster: &Cluster, outgoing: &mut Outgoing) -> Result<Answer, SendError> {
-    let _place = cluster.room.enter(outgoing.deadline).await?;
+    let _place = cluster.room.enter(outgoing.waits_until()).await?;
     let mut tried = Vec::new();
     let mut last = SendError::Unsent("no replica is left".to_owned());
     while let Some((place, endpoint)) = cluster.choose(&tried) {
+        if outgoing.is_stale() {
+            return Err(SendError::Timeout { sent: false });
+        }
         let outcome = send_to(cluster, endpoint, outgoing).await;
         endpoint.report(is_well(&outcome));
         match outcome {
@@ -239,7 +248,7 @@ async fn send_to(
         cluster.tls.as_ref(),
         cluster.limits.connect,
     ));
-    let fresh = timeout_at(outgoing.deadline, connecting)
+    let fresh = timeout_at(outgoing.waits_until(), connecting)
         .await
         .map_err(|_| SendError::Timeout { sent: false })?
         .map_err(SendError::Unsent)?;

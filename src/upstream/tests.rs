@@ -32,6 +32,7 @@ fn outgoing(method: Method, body: &'static [u8]) -> Outgoing {
         spare: HeaderMap::new(),
         body: Bytes::from_static(body),
         deadline: Instant::now() + LONG,
+        latest_start: None,
         answer_limit: 1024,
     }
 }

@@ -121,6 +121,7 @@ impl VerifierBuilder {
 
     /// Lets a transaction pass that was accepted before, marked as [`repeated`](crate::Verified::repeated): for
     /// backends that answer repeats from their own record, and say so at the gateway with `settle = "retry"`.
+    /// The client's own signature may then be as old as the payment, for a repeat carries that of the first time.
     #[must_use]
     pub const fn allow_repeated_transactions(mut self) -> Self {
         self.allow_repeats = true;

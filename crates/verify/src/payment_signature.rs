@@ -20,6 +20,9 @@ const COMPONENTS: [Component<'static>; 5] = [
 /// How long before the gateway's signature the client's may have been made, in seconds: the gateway takes it for 60,
 /// and may wait for a connection after that.
 const MAX_BEFORE: i64 = 120;
+/// The same where repeats are let pass: the gateway sends a payment again, under a fresh signature of its own, until it hears
+/// what became of it, however long that takes. What keeps it from being executed twice is its `txn`.
+const MAX_BEFORE_A_REPEAT: i64 = i64::MAX;
 
 /// Verifies the client's signature in `entry` over the request as the client sent it. `forwarded_at` is the moment
 /// of the gateway's signature: freshness was for the gateway to judge, here only the two must belong together.
@@ -28,12 +31,13 @@ pub(crate) fn verify(
     received: &Received<'_>,
     jwk: Option<&Jwk>,
     forwarded_at: i64,
+    allow_repeats: bool,
 ) -> Result<ClientSignature, Refusal> {
     if entry.tag() != Some(TAG) {
         return Err(Refusal::PaymentTag);
     }
     let jwk = jwk.ok_or(Refusal::PaymentKeyMissing)?;
-    let keyid = check(entry, forwarded_at)?;
+    let keyid = check(entry, forwarded_at, allow_repeats)?;
     let request = received.as_sent_by_client();
     entry
         .verify(&request, &jwk.key, Algorithm::of(&jwk.key))
@@ -49,11 +53,16 @@ pub(crate) fn verify(
     })
 }
 
-fn check(entry: &Entry<'_>, forwarded_at: i64) -> Result<String, Refusal> {
+fn check(entry: &Entry<'_>, forwarded_at: i64, allow_repeats: bool) -> Result<String, Refusal> {
     check_coverage(entry).map_err(Refusal::PaymentTooWeak)?;
     let created = entry.parameters().created.unwrap_or(forwarded_at);
     let before = forwarded_at.saturating_sub(created);
-    if !(-MAX_AHEAD..=MAX_BEFORE).contains(&before) {
+    let max_before = if allow_repeats {
+        MAX_BEFORE_A_REPEAT
+    } else {
+        MAX_BEFORE
+    };
+    if !(-MAX_AHEAD..=max_before).contains(&before) {
         return Err(Refusal::PaymentStale);
     }
     Ok(entry.keyid().unwrap_or_default().to_owned())

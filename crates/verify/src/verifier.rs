@@ -137,8 +137,9 @@ impl Shared {
         claims: &Claims,
         forwarded_at: i64,
     ) -> Result<Evidence, Refusal> {
+        let (key, allow_repeats) = (claims.client_key(), self.rules.allow_repeats);
         match signatures.by_label(PAYMENT_LABEL) {
-            Some(entry) => payment_signature::verify(entry, received, claims.client_key(), forwarded_at)
+            Some(entry) => payment_signature::verify(entry, received, key, forwarded_at, allow_repeats)
                 .map(|signature| Evidence::Signed(Box::new(signature))),
             None if self.rules.require_client_evidence => Err(Refusal::EvidenceMissing),
             None => Ok(Evidence::Attested),

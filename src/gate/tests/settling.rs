@@ -1,12 +1,14 @@
 //! What is sent about a payment of the record (design 6).
 
+use std::sync::Arc;
+
 use http::{HeaderMap, Method};
 use serde_json::json;
 
 use super::super::probe::{Desk, repeat};
 use super::super::seal::Sealed;
 use super::{NOW, World, world};
-use crate::base::{ClientId, CustomerId, RouteName, SystemEntropy, TransactionId};
+use crate::base::{ClientId, Clock, CustomerId, ManualClock, RouteName, SystemEntropy, TransactionId};
 use crate::transaction::idempotency::{Key, Scope};
 use crate::transaction::settlement::{Open, Order, Repeat};
 use crate::upstream::Sendable as _;
@@ -54,7 +56,8 @@ fn sealed(world: &World, open: &Open, order: &Order) -> Option<Sealed> {
         entropy: &entropy,
     };
     let settling = repeat(open, order, &desk)?.ok()?;
-    Some(Sealed::of_settlement(settling))
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(NOW));
+    Some(Sealed::of_settlement(settling, &clock))
 }
 
 /// Where an upstream signs its answers, no other answer settles a payment, and no more of it is read than its route allows.

@@ -341,3 +341,20 @@ async fn a_payment_settled_as_not_executed_stays_so() {
     gateway.services.db.commit(batch).await.unwrap();
     alice.pay_under("k", PAYMENT).expect_refusal("not-executed").await;
 }
+
+/// SCA-19: what was never sent takes nothing of an exemption, however often it is tried.
+#[tokio::test]
+async fn a_payment_that_was_never_sent_leaves_the_exemption_as_it_was() {
+    let mut gateway = TestGateway::start().await;
+    gateway.backend.stop().await;
+    {
+        let alice = gateway.alice().await;
+        for _ in 0..5 {
+            let refused = alice.pay_under("k", PAYMENT).send().await;
+            refused.assert_problem("upstream-unavailable");
+        }
+    }
+    gateway.backend.restart().await;
+    let alice = gateway.alice().await;
+    alice.pay_under("k", PAYMENT).expect_answer().await;
+}

@@ -11,8 +11,13 @@ use countersign_tlog::{Checkpoint, Note, Trust, VerifierKey};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::{Answer, Draft, Home, PAYMENT, Setting, TestGateway, found};
+use crate::support::{Answer, Deed, Draft, Home, PAYMENT, Setting, TestGateway, found, in_the_end};
 
+const RETRY: Setting = Setting(
+    "trust_domain = \"bank.internal\"",
+    "trust_domain = \"bank.internal\"\nsettle = \"retry\"",
+);
+const SETTLEMENT_RUNS: &str = "countersign_job_runs_total{job=\"settlement\",";
 const ANCHORED: Setting = Setting("[dpop]", "[log]\nanchor = \"anchor\"\n\n[dpop]");
 
 async fn get<'g>(gateway: &'g TestGateway, path: &str) -> Answer<'g> {
@@ -39,9 +44,13 @@ async fn checkpoint(gateway: &TestGateway) -> (Note, Checkpoint) {
 }
 
 async fn readiness(gateway: &TestGateway) -> String {
+    operations(gateway, "/readyz").await
+}
+
+async fn operations(gateway: &TestGateway, path: &str) -> String {
     let mut socket = TcpStream::connect(gateway.operations()).await.unwrap();
-    let request = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    socket.write_all(request).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     socket.read_to_string(&mut answer).await.unwrap();
     answer
@@ -215,6 +224,43 @@ async fn a_gateway_on_an_older_backup_reads_but_does_not_write() {
     get(&gateway, "/log/checkpoint")
         .await
         .assert_problem("store-unavailable");
+}
+
+/// What an older backup calls unknown may have been settled since: it is neither asked for nor sent again.
+#[tokio::test]
+async fn a_gateway_on_an_older_backup_sends_no_payment_again() {
+    let gateway = TestGateway::with(&[ANCHORED, RETRY]).await;
+    gateway.backend.next(Deed::Cut);
+    gateway.backend.next(Deed::respond(503, "", ""));
+    {
+        let alice = gateway.alice().await;
+        let lost = alice.pay_under("k", PAYMENT).send().await;
+        lost.assert_problem("outcome-unknown");
+    }
+    // The repeat is refused for the moment; the clock stands still, so there is no other.
+    gateway.backend.wait_for(2).await;
+    checkpoint(&gateway).await;
+    let gateway = gateway
+        .restart_after(|folder| copy_store(folder, "countersign.sqlite", "backup.sqlite"))
+        .await;
+    let is_settled = async || !gateway.entries("settled").await.is_empty();
+    in_the_end("the payment is settled", is_settled).await;
+    checkpoint(&gateway).await;
+
+    let sent = gateway.backend.count();
+    let gateway = gateway
+        .restart_after(|folder| copy_store(folder, "backup.sqlite", "countersign.sqlite"))
+        .await;
+    assert!(readiness(&gateway).await.contains("rollback"));
+    let has_run = async || {
+        let metrics = operations(&gateway, "/metrics").await;
+        let lines = metrics.lines().filter(|line| line.starts_with(SETTLEMENT_RUNS));
+        let runs = lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap());
+        runs.sum::<u64>() >= 3
+    };
+    in_the_end("the settlement has run", has_run).await;
+    assert!(gateway.entries("settled").await.is_empty(), "it is the backup");
+    assert_eq!(gateway.backend.count(), sent);
 }
 
 /// The anchor moves with what is published, and not before.

@@ -1,6 +1,12 @@
 //! One key, many times.
 
-use crate::support::{Deed, Login, PAYMENT, TestGateway, payment_of};
+use std::time::Duration;
+
+use super::{count, settled_by, states};
+use crate::support::{Deed, Login, PAYMENT, Setting, TestGateway, in_the_end, payment_of};
+
+const NARROW: Setting = settled_by("trust_domain = \"bank.internal\"\nconcurrency = 1");
+const PATIENT: Setting = Setting("timeout = \"30s\"", "timeout = \"2m\"");
 
 /// IDEM-05, IDEM-10
 #[tokio::test]
@@ -121,4 +127,35 @@ async fn what_was_never_sent_may_go_again() {
     let answer = alice.pay_under("k", PAYMENT).expect_answer().await;
     assert_eq!(answer.header("idempotency-replayed"), "");
     assert_eq!(gateway.backend.count(), 1);
+}
+
+/// The bank would refuse it as stale, and that would be its answer for ever.
+#[tokio::test]
+async fn what_waits_for_room_until_it_is_too_old_is_not_sent_and_may_go_again() {
+    let gateway = TestGateway::with(&[NARROW, PATIENT]).await;
+    let mut alice = gateway.alice().await;
+    gateway.backend.next(Deed::Hold);
+    let first = alice.pay_under("first", PAYMENT).finish();
+    let second = alice.pay_under("second", &payment_of("12.51")).finish();
+    let second = async {
+        gateway.backend.wait_for(1).await;
+        second.send().await
+    };
+    let later = async {
+        let are_under_way = async || states(&gateway).await == ["reserved", "reserved"];
+        in_the_end("both are under way", are_under_way).await;
+        gateway.advance(Duration::from_secs(61)).await;
+        gateway.backend.release();
+    };
+    let (first, second, ()) = tokio::join!(first.send(), second, later);
+    assert_eq!(first.status(), 200);
+    second.assert_problem("upstream-unavailable");
+    assert_eq!(count(&gateway, "POST"), 1);
+    alice.renew();
+    let again = alice
+        .pay_under("second", &payment_of("12.51"))
+        .expect_answer()
+        .await;
+    assert_eq!(again.header("idempotency-replayed"), "");
+    assert_eq!(count(&gateway, "POST"), 2);
 }

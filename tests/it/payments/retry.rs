@@ -17,6 +17,7 @@ async fn the_same_request_goes_again_under_the_same_transaction() {
         Deed::Cut,
         Deed::respond(503, "", "later"),
         Deed::respond(409, "", "busy with the first"),
+        Deed::respond(408, "", "the body took too long"),
         Deed::respond(201, "", "done"),
     ] {
         gateway.backend.next(deed);
@@ -28,7 +29,7 @@ async fn the_same_request_goes_again_under_the_same_transaction() {
     assert_eq!(answer.header("idempotency-replayed"), "true");
     assert_eq!(states(&gateway).await, ["answered"]);
     let seen = gateway.backend.seen();
-    assert_eq!(seen.len(), 5);
+    assert_eq!(seen.len(), 6);
     for again in &seen[1..] {
         assert_eq!(
             (&again.method, &again.target, &again.body),
@@ -57,6 +58,26 @@ async fn the_same_request_goes_again_under_the_same_transaction() {
         };
         assert_ne!(signatures(again), signatures(&seen[0]), "signed afresh");
     }
+}
+
+/// The bank's refusal is the payment's answer; that it was executed is nowhere on record.
+#[tokio::test]
+async fn a_payment_that_the_bank_refuses_when_it_comes_again_is_settled_as_not_executed() {
+    let gateway = TestGateway::with(&[RETRY]).await;
+    let mut alice = gateway.alice().await;
+    gateway.backend.next(Deed::Cut);
+    gateway.backend.next(Deed::respond(422, "", "no money"));
+    let lost = alice.pay_under("k", PAYMENT).send().await;
+    lost.assert_problem("outcome-unknown");
+    let answer = until_known(&mut alice, "k", PAYMENT).await;
+    assert_eq!((answer.status(), answer.body()), (422, &b"no money"[..]));
+    let settled = gateway.entries("settled").await;
+    assert_eq!(settled.len(), 1);
+    assert_eq!(
+        (&settled[0]["executed"], &settled[0]["status"]),
+        (&false.into(), &422.into())
+    );
+    assert_eq!(states(&gateway).await, ["answered"]);
 }
 
 /// Only what says so is sent again: a question is the most that others get.

@@ -117,6 +117,29 @@ async fn a_signature_of_another_kind_host_key_or_time_is_no_evidence() {
     }
 }
 
+/// A gateway with `settle = "retry"` sends the same payment again, with the client's signature of the first time, until it
+/// hears what became of it.
+#[tokio::test]
+async fn where_repeats_pass_the_clients_signature_may_be_as_old_as_the_payment() {
+    let gateway = Gateway::new();
+    let judge = async |repeats: bool, created: i64| {
+        let builder = gateway.builder();
+        let builder = if repeats {
+            builder.allow_repeated_transactions()
+        } else {
+            builder
+        };
+        let (parts, body) = bend(&gateway, |payment| payment.created = created).build();
+        let verified = builder.build().unwrap().verify(&parts, &body).await;
+        verified.map(|verified| matches!(verified.evidence, Evidence::Signed(_)))
+    };
+    for age in [600, 30 * 86_400] {
+        assert_eq!(judge(true, NOW - age).await, Ok(true));
+        assert_eq!(judge(false, NOW - age).await, Err(Refusal::PaymentStale));
+    }
+    assert_eq!(judge(true, NOW + 11).await, Err(Refusal::PaymentStale));
+}
+
 /// A private key in a token is a leak, not a key.
 #[tokio::test]
 async fn a_private_key_in_the_token_is_refused() {
