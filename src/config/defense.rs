@@ -16,7 +16,8 @@ pub struct Defense {
     /// Connections open at once at the public listener, and as many at its twin. The admin and the operations listener
     /// have their own.
     pub connections: usize,
-    /// Connections of one source open at once at one of them. An IPv6 network of 64 bits is one source.
+    /// Connections of one source open at once at one of them. An IPv6 network of 64 bits is one source; the
+    /// /48 around it gets 16 times as many, at most half of all.
     pub connections_per_source: usize,
     /// Bytes of request bodies in memory at once; one source gets [`SOURCE_PART`] of them.
     pub buffered_bytes: u64,
@@ -100,7 +101,7 @@ pub(super) const SHAPE: Shape = Shape {
                 most: 1_000_000,
             },
             "512",
-            "Connections of one source open at once at one listener; an IPv6 network of 64 bits is one source.",
+            "Connections of one source open at once at one listener; an IPv6 network of 64 bits is one source, and its /48 gets 16 times as many, at most half of all.",
         ),
         Key::with_default(
             "buffered_bytes",

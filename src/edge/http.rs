@@ -45,7 +45,8 @@ const HEADER_TABLE_BYTES: u32 = 4 * 1024;
 pub struct Limits {
     /// Connections open at once at the public door, and as many at its twin.
     pub connections: usize,
-    /// Connections of one source open at once at one door; an IPv6 network of 64 bits is one source.
+    /// Connections of one source open at once at one door; an IPv6 network of 64 bits is one source, and the /48
+    /// around it has 16 times as many, at most half of all.
     pub connections_per_source: usize,
     /// Bytes of request bodies in memory at once, of the public door and its twin together.
     pub buffered_bytes: u64,
