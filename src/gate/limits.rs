@@ -1,6 +1,7 @@
 //! The limits of a request: of its source and its route, of the load there is, and, once it is known, of its caller.
 //!
-//! Their place in the order of faults is after form, host and route, and before the token (design 4.3).
+//! Their place in the order of faults is after form, host and route, and before the token (design 4.3). A route that asks who
+//! sends is only looked at there, and charged with the caller: what its callers share, no stranger spends.
 
 use super::exchange::Exchange;
 use super::identify::Caller;
@@ -27,7 +28,11 @@ pub(super) fn check_route(exchange: &Exchange, defense: &Defense) -> Result<(), 
     let Some(route) = &exchange.route else {
         return Ok(());
     };
-    defense.route(route.route.rate, &route.name, exchange.at)?;
+    let rate = route.route.rate;
+    match route.route.access {
+        Access::Public => defense.route(rate, &route.name, exchange.at)?,
+        Access::Proof | Access::Signed => defense.route_is_free(rate, &route.name, exchange.at)?,
+    }
     let class = match route.route.access {
         Access::Public => Class::Public,
         Access::Proof => Class::Reading,
@@ -49,11 +54,16 @@ pub(super) fn check_own(exchange: &Exchange, reads: bool, defense: &Defense) -> 
     defense.load(&exchange.snapshot.config.defense, class)
 }
 
-/// Charges the request to its caller, who has proven to be it.
+/// Charges the request to its caller, who has proven to be it, and then to the route: a caller who is too fast spends nothing
+/// of what all share.
 pub(super) fn charge_caller(exchange: &Exchange, caller: &Caller, services: &Services) -> Result<(), Fault> {
     let (customer, client) = (&caller.token.subject, &caller.token.client);
     let rules = &exchange.snapshot.config.defense;
-    services.defense.caller(rules, customer, client, exchange.at)
+    services.defense.caller(rules, customer, client, exchange.at)?;
+    match &exchange.route {
+        Some(route) => services.defense.route(route.route.rate, &route.name, exchange.at),
+        None => Ok(()),
+    }
 }
 
 /// Whether a path is an endpoint of the authorization server, where guessing is worth something.

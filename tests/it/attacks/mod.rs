@@ -10,3 +10,4 @@ mod overload;
 mod possession;
 mod rates;
 mod replay;
+mod spending;
