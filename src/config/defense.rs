@@ -19,7 +19,8 @@ pub struct Defense {
     /// Connections of one source open at once at one of them. An IPv6 network of 64 bits is one source; the
     /// /48 around it gets 16 times as many, at most half of all.
     pub connections_per_source: usize,
-    /// Bytes of request bodies in memory at once; one source gets [`SOURCE_PART`] of them.
+    /// Bytes of request bodies in memory at once; one source gets [`SOURCE_PART`] of them. Answers that were not taken get four
+    /// times as much.
     pub buffered_bytes: u64,
     /// Longest TLS handshake.
     pub handshake_timeout: Duration,
@@ -107,7 +108,7 @@ pub(super) const SHAPE: Shape = Shape {
             "buffered_bytes",
             Kind::Size,
             "\"32MiB\"",
-            "Request bodies in memory at once, of which one source gets a quarter; 1MiB to 64GiB.",
+            "Request bodies in memory at once, of which one source gets a quarter; answers that were not taken get four times as much; 1MiB to 64GiB.",
         ),
         Key::with_default(
             "handshake_timeout",

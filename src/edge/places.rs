@@ -74,10 +74,19 @@ pub(super) struct Places {
     networks: Mutex<HashMap<Network, Held>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Held {
     connections: usize,
     share: Arc<Share>,
+}
+
+impl Held {
+    fn new(share: Share) -> Self {
+        Self {
+            connections: 0,
+            share: Arc::new(share),
+        }
+    }
 }
 
 /// What the connections of one source at one door hold together.
@@ -85,6 +94,20 @@ struct Held {
 pub(super) struct Share {
     /// Bytes of request bodies in memory.
     pub(super) buffered: AtomicU64,
+    /// Bytes of answers that were not taken.
+    pub(super) untaken: AtomicU64,
+    /// What the site around it holds, where it has one.
+    pub(super) site: Option<Arc<Self>>,
+}
+
+impl Share {
+    /// Of a network in a site.
+    pub(super) fn within(site: Arc<Self>) -> Self {
+        Self {
+            site: Some(site),
+            ..Self::default()
+        }
+    }
 }
 
 /// Why there is no place.
@@ -165,10 +188,13 @@ impl Places {
         if !has(source.host, self.per_source) || !site_has {
             return Err(Full::Source);
         }
-        for network in source.networks() {
-            networks.entry(network).or_default().connections += 1;
-        }
-        Ok(Arc::clone(&networks.entry(source.host).or_default().share))
+        let mut enter = |network: Network, new: Share| {
+            let held = networks.entry(network).or_insert_with(|| Held::new(new));
+            held.connections += 1;
+            Arc::clone(&held.share)
+        };
+        let site = source.site.map(|site| enter(site, Share::default()));
+        Ok(enter(source.host, site.map(Share::within).unwrap_or_default()))
     }
 
     /// One less.

@@ -6,6 +6,7 @@
 use super::exchange::Exchange;
 use super::identify::Caller;
 use super::journey::Services;
+use crate::answer::NoRoom;
 use crate::base::{Code, Fault};
 use crate::config::Access;
 use crate::defense::{Class, Defense};
@@ -33,6 +34,7 @@ pub(super) fn check_route(exchange: &Exchange, defense: &Defense) -> Result<(), 
         Access::Public => defense.route(rate, &route.name, exchange.at)?,
         Access::Proof | Access::Signed => defense.route_is_free(rate, &route.name, exchange.at)?,
     }
+    check_delivery(exchange)?;
     let class = match route.route.access {
         Access::Public => Class::Public,
         Access::Proof => Class::Reading,
@@ -43,6 +45,7 @@ pub(super) fn check_route(exchange: &Exchange, defense: &Defense) -> Result<(), 
 
 /// Whether a request for one of our own paths can be taken on; `reads` when it is about a customer.
 pub(super) fn check_own(exchange: &Exchange, reads: bool, defense: &Defense) -> Result<(), Fault> {
+    check_delivery(exchange)?;
     let entering = ["/oauth/", "/.well-known/"];
     let class = if reads {
         Class::Reading
@@ -52,6 +55,12 @@ pub(super) fn check_own(exchange: &Exchange, reads: bool, defense: &Defense) -> 
         Class::Public
     };
     defense.load(&exchange.snapshot.config.defense, class)
+}
+
+/// Whether the source takes the answers it has, which the doors know: nothing is begun for one that would not hear of it.
+fn check_delivery(exchange: &Exchange) -> Result<(), Fault> {
+    let full = exchange.head.extensions.get::<NoRoom>();
+    full.map_or(Ok(()), |full| Err(full.fault()))
 }
 
 /// Charges the request to its caller, who has proven to be it, and then to the route: a caller who is too fast spends nothing

@@ -11,3 +11,4 @@ mod possession;
 mod rates;
 mod replay;
 mod spending;
+mod untaken;
