@@ -227,6 +227,18 @@ mod tests {
         Response::new(Body::from(Bytes::from_static(&[b'x'; 1 << 20]).slice(..bytes)))
     }
 
+    /// Reads for which `share` finds room, of 1 MiB each.
+    async fn fill(budget: &Arc<Undelivered>, share: &Arc<Share>) -> Vec<Bytes> {
+        let mut on_their_way = Vec::new();
+        for _ in 0..100 {
+            match budget.deliver(share, true, answer(1 << 20)) {
+                Ok(response) => on_their_way.push(untaken(response).await),
+                Err(_) => break,
+            }
+        }
+        on_their_way
+    }
+
     fn held(budget: &Undelivered) -> u64 {
         budget.held.load(Ordering::Relaxed)
     }
@@ -257,10 +269,7 @@ mod tests {
     #[tokio::test]
     async fn what_may_have_been_executed_is_heard_of() {
         let (budget, share) = (Undelivered::beside(BODIES), Arc::default());
-        let mut reads = Vec::new();
-        while let Ok(response) = budget.deliver(&share, true, answer(1 << 20)) {
-            reads.push(untaken(response).await);
-        }
+        let mut reads = fill(&budget, &share).await;
         assert!(budget.is_full_for(&share));
         let payment = budget.deliver(&share, false, answer(SHORT_BYTES)).unwrap();
         assert_eq!(untaken(payment).await.len(), 64 * 1024);
@@ -291,23 +300,16 @@ mod tests {
     async fn a_site_and_all_sources_together_have_their_bounds() {
         let budget = Undelivered::beside(BODIES);
         let site: Arc<Share> = Arc::default();
-        let fill = async |share: Arc<Share>| {
-            let mut on_their_way = Vec::new();
-            while let Ok(response) = budget.deliver(&share, true, answer(1 << 20)) {
-                on_their_way.push(untaken(response).await);
-            }
-            on_their_way
-        };
         let mut all = Vec::new();
         for expected in [8, 8, 0] {
             let network = Arc::new(Share::within(Arc::clone(&site)));
-            let on_their_way = fill(Arc::clone(&network)).await;
+            let on_their_way = fill(&budget, &network).await;
             assert_eq!(on_their_way.len(), expected);
             assert!(budget.is_full_for(&network));
             all.push(on_their_way);
         }
         for _ in 0..20 {
-            all.push(fill(Arc::default()).await);
+            all.push(fill(&budget, &Arc::default()).await);
         }
         assert_eq!(held(&budget), 4 * BODIES);
         let late = Arc::default();
