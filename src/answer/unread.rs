@@ -13,10 +13,19 @@ use crate::base::{Code, Fault};
 /// How long a client waits that found no room for its body: others' bodies are done in about that time.
 const WAIT: Duration = Duration::from_secs(1);
 
-/// The door has no room in memory for more bytes of bodies, of this source or at all.
+/// The door has no room in memory for more bytes of bodies, of this source or at all. Among the extensions of a request: its
+/// source has as many answers as it may that it does not take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no room for more bytes of request bodies")]
+#[error("there is no room for more bytes of bodies")]
 pub struct NoRoom;
+
+impl NoRoom {
+    /// What the client reads.
+    #[must_use]
+    pub fn fault(self) -> Fault {
+        Fault::new(Code::Overloaded).retry_after(WAIT).cause(self)
+    }
+}
 
 /// The whole of a request's body, of at most `longest` bytes, in one piece of memory: a body that comes byte by byte takes
 /// no more of it than one that comes at once. Kept piece by piece, each byte would take some sixty.
@@ -75,7 +84,7 @@ impl Unread {
             Self::TooLarge => Fault::new(Code::BodyTooLarge),
             Self::TooSlow => Fault::new(Code::RequestMalformed)
                 .detail("The body came too slowly; send it whole right after the head."),
-            Self::NoRoom => Fault::new(Code::Overloaded).retry_after(WAIT).cause(NoRoom),
+            Self::NoRoom => NoRoom.fault(),
             Self::Cut => Fault::new(Code::RequestMalformed).detail("The body ended before it was complete."),
         }
     }

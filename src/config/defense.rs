@@ -16,9 +16,11 @@ pub struct Defense {
     /// Connections open at once at the public listener, and as many at its twin. The admin and the operations listener
     /// have their own.
     pub connections: usize,
-    /// Connections of one source open at once at one of them. An IPv6 network of 64 bits is one source.
+    /// Connections of one source open at once at one of them. An IPv6 network of 64 bits is one source; the
+    /// /48 around it gets 16 times as many, at most half of all.
     pub connections_per_source: usize,
-    /// Bytes of request bodies in memory at once; one source gets [`SOURCE_PART`] of them.
+    /// Bytes of request bodies in memory at once; one source gets [`SOURCE_PART`] of them. Answers that were not taken get four
+    /// times as much.
     pub buffered_bytes: u64,
     /// Longest TLS handshake.
     pub handshake_timeout: Duration,
@@ -100,13 +102,13 @@ pub(super) const SHAPE: Shape = Shape {
                 most: 1_000_000,
             },
             "512",
-            "Connections of one source open at once at one listener; an IPv6 network of 64 bits is one source.",
+            "Connections of one source open at once at one listener; an IPv6 network of 64 bits is one source, and its /48 gets 16 times as many, at most half of all.",
         ),
         Key::with_default(
             "buffered_bytes",
             Kind::Size,
             "\"32MiB\"",
-            "Request bodies in memory at once, of which one source gets a quarter; 1MiB to 64GiB.",
+            "Request bodies in memory at once, of which one source gets a quarter; answers that were not taken get four times as much; 1MiB to 64GiB.",
         ),
         Key::with_default(
             "handshake_timeout",

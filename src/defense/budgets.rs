@@ -62,6 +62,28 @@ impl Budgets {
         self.charge_hashed(self.hasher.hash_one(sender), neighbourhood, rule, now)
     }
 
+    /// Whether one more request of `sender` would pass: nothing is charged, and no slot is given away for it.
+    pub(super) fn look(
+        &self,
+        sender: impl Hash,
+        neighbourhood: impl Hash,
+        rule: Rule,
+        now: i64,
+    ) -> Result<(), Duration> {
+        let owner = self.hasher.hash_one(sender);
+        let set = self.set(owner);
+        if let Some(slot) = set.iter().find(|slot| slot.is_of(owner)) {
+            return slot.debt.look(rule, now);
+        }
+        if set.iter().any(|slot| slot.debt.is_paid(now)) {
+            return Ok(());
+        }
+        match pick(&self.common, self.hasher.hash_one(neighbourhood)) {
+            Some(common) => common.look(rule.times(COMMON_SHARE), now),
+            None => Ok(()),
+        }
+    }
+
     /// Lets `sender` off.
     pub(super) fn forgive(&self, sender: impl Hash) {
         let owner = self.hasher.hash_one(sender);
@@ -210,6 +232,25 @@ mod tests {
         while charge().is_ok() {}
         budgets.forgive("sender");
         assert!(charge().is_ok() && charge().is_ok() && charge().is_err());
+    }
+
+    #[test]
+    fn a_look_tells_what_a_charge_would_and_takes_nothing() {
+        // One set: the fifth who owes something has no slot of their own.
+        let (budgets, rule) = (Budgets::new(WAYS), rule(1000, 1));
+        for sender in 0..WAYS {
+            for _ in 0..3 {
+                budgets.look(sender, 0, rule, START).unwrap();
+            }
+            budgets.charge(sender, 0, rule, START).unwrap();
+            let wait = budgets.look(sender, 0, rule, START).unwrap_err();
+            assert_eq!(budgets.charge(sender, 0, rule, START), Err(wait));
+        }
+        assert_eq!(owners(&budgets), WAYS);
+        while budgets.charge("late", 0, rule, START).is_ok() {
+            assert_eq!(owners(&budgets), WAYS);
+        }
+        assert!(budgets.look("later", 0, rule, START).is_err());
     }
 
     #[test]

@@ -138,6 +138,19 @@ impl Defense {
         charge(&self.routes, rate, name.as_str(), now).map_err(|wait| limited("route", wait))
     }
 
+    /// Whether a route would take one more request, which it is not charged for yet: before a caller has proven who they
+    /// are, a stranger could spend what customers share.
+    ///
+    /// # Errors
+    /// [`Code::RateLimited`], with how long to wait.
+    pub fn route_is_free(&self, rate: Option<Rate>, name: &RouteName, now: Timestamp) -> Result<(), Fault> {
+        let Some(rule) = rate.map(Rule::new) else {
+            return Ok(());
+        };
+        let looked = self.routes.look(name.as_str(), name.as_str(), rule, nanos(now));
+        looked.map_err(|wait| limited("route", wait))
+    }
+
     /// Whether a customer may send one more request by one of their clients. Only for callers who have proven who they
     /// are, so that nobody can spend the budget of another.
     ///

@@ -90,7 +90,12 @@ impl Debt {
         })
     }
 
-    /// From the first look under a rule on, a debt is no longer than it can be under that rule.
+    /// Whether one more request would pass; it is not taken.
+    pub(super) fn look(&self, rule: Rule, now: i64) -> Result<(), Duration> {
+        rule.judge(self.0.load(Ordering::Relaxed), now).map(drop)
+    }
+
+    /// From the first charge under a rule on, a debt is no longer than it can be under that rule.
     fn shorten(&self, owed_until: i64, latest: i64) {
         if owed_until > latest {
             // Whoever was faster has done the same.
@@ -140,6 +145,17 @@ mod tests {
         );
         assert_eq!(debt.charge(rule, START + 10_000_000), Ok(()));
         assert!(debt.charge(rule, START + 10_000_000).is_err());
+        assert_eq!(
+            debt.look(rule, START + 10_000_000),
+            Err(Duration::from_millis(10))
+        );
+        for _ in 0..2 {
+            assert_eq!(
+                debt.look(rule, START + 20_000_000),
+                Ok(()),
+                "a look takes nothing"
+            );
+        }
         assert!(!debt.is_paid(START + 39_999_999));
         assert!(debt.is_paid(START + 40_000_000));
     }

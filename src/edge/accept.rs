@@ -28,6 +28,7 @@ use super::refusals::CountRefusals;
 use super::report::Report;
 use super::rooms::Rooms;
 use super::tls::DoorTls;
+use super::undelivered::Undelivered;
 use crate::answer::Body;
 use crate::base::{ChannelBinding, ClientCertificate, Clock, Code, Connection, Door, Entropy};
 use crate::telemetry::{Metrics, names};
@@ -306,6 +307,11 @@ impl Edge {
     /// The budget of bodies of a door.
     pub(super) const fn budget(&self, door: Door) -> &Arc<Budget> {
         self.rooms.bodies(door)
+    }
+
+    /// The budget of answers of a door.
+    pub(super) const fn undelivered(&self, door: Door) -> &Arc<Undelivered> {
+        self.rooms.answers(door)
     }
 
     /// HTTP, until the connection ends.

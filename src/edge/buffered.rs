@@ -94,7 +94,8 @@ impl Reservation {
     }
 }
 
-fn take(counter: &AtomicU64, bytes: u64, most: u64) -> Result<(), NoRoom> {
+/// `bytes` more on `counter`, which goes to `most`.
+pub(super) fn take(counter: &AtomicU64, bytes: u64, most: u64) -> Result<(), NoRoom> {
     let more = |taken: u64| taken.checked_add(bytes).filter(|sum| *sum <= most);
     let taken = counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
     taken.map(drop).map_err(|_| NoRoom)

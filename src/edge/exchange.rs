@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Versio
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::Semaphore;
 
-use super::accept::Edge;
+use super::accept::{Edge, label};
 use super::body::Timed;
 use super::buffered::{Budget, Reservation};
 use super::framing::{self, Finding};
@@ -19,7 +19,8 @@ use super::head;
 use super::idle::Running;
 use super::places::Place;
 use super::standing::Standing;
-use crate::answer::{self, Body, HangUp};
+use super::undelivered::{TooMuch, Undelivered};
+use crate::answer::{self, Body, HangUp, NoRoom};
 use crate::base::{Connection, RequestId, Timestamp};
 use crate::telemetry::names;
 
@@ -53,6 +54,7 @@ pub(super) struct Exchanges {
     /// resetting streams cannot start more work than streams may be open (H2-03).
     running: Arc<Semaphore>,
     budget: Arc<Budget>,
+    undelivered: Arc<Undelivered>,
     /// Held by every request as well: whoever hangs up and comes back while their requests run is still there.
     place: Arc<Place>,
 }
@@ -68,6 +70,7 @@ impl Exchanges {
     ) -> Self {
         let running = Arc::new(Semaphore::new(edge.limits.streams as usize));
         let budget = Arc::clone(edge.budget(connection.door));
+        let undelivered = Arc::clone(edge.undelivered(connection.door));
         Self {
             edge,
             connection: Arc::new(connection),
@@ -76,6 +79,7 @@ impl Exchanges {
             finding: Arc::default(),
             running,
             budget,
+            undelivered,
             place: Arc::new(place),
         }
     }
@@ -113,19 +117,25 @@ impl Exchanges {
             return self.refuse(&refusal, request.version());
         }
         let (longest, version) = (self.edge.limits.body, request.version());
+        let is_read = request.method().is_safe();
         // Only a request with a body pays for one, and holds what it paid for until it is answered.
         let room = (!request.body().is_end_stream()).then(|| self.budget.reserve(&self.place.share()));
         let paid = room.clone();
         let body = room.clone();
         let expecting = room.clone().filter(|_| request.headers().contains_key(EXPECT));
-        let request = request.map(|body| match room {
+        let mut request = request.map(|body| match room {
             Some(room) => Body::new(Timed::new(body, longest).within(room)),
             None => Body::empty(),
         });
+        if self.undelivered.is_full_for(&self.place.share()) {
+            // The gate refuses it, in the order of faults, and signs that where answers are signed.
+            request.extensions_mut().insert(NoRoom);
+        }
         let mut response = match self.serve(request, paid).await {
             Some(response) => response,
             None => self.failed(),
         };
+        response = self.deliver(response, is_read, version);
         if body.is_some_and(|body| !body.is_whole()) {
             // hyper looks what is left of the body before it has the answer: too much, and the answer says that the connection
             // ends with it.
@@ -159,6 +169,27 @@ impl Exchanges {
         }
     }
 
+    /// The answer, counted until it is taken, or what is told in its place.
+    fn deliver(&self, response: Response<Body>, is_read: bool, version: Version) -> Response<Body> {
+        let share = self.place.share();
+        match self.undelivered.deliver(&share, is_read, response) {
+            Ok(response) => response,
+            Err(TooMuch::Read) => {
+                self.tell_undelivered("replaced");
+                self.refuse(&head::Refusal::Fault(NoRoom.fault()), version)
+            }
+            Err(TooMuch::Cut(response)) => {
+                self.tell_undelivered("cut");
+                response
+            }
+        }
+    }
+
+    fn tell_undelivered(&self, outcome: &'static str) {
+        let labels = [label(self.connection.door).into(), outcome.into()];
+        self.edge.metrics.count(&names::ANSWERS_UNDELIVERED, labels);
+    }
+
     fn tell(&self, reason: Reason) {
         tracing::debug!(peer = %self.connection.peer, reason = reason.name(), "a request was not framed");
         self.edge
@@ -167,7 +198,7 @@ impl Exchanges {
     }
 
     fn refuse(&self, refusal: &head::Refusal, version: Version) -> Response<Body> {
-        tracing::debug!(peer = %self.connection.peer, ?refusal, "a head was refused");
+        tracing::debug!(peer = %self.connection.peer, ?refusal, "a request was refused");
         if let head::Refusal::Fault(fault) = refusal {
             let (source, now) = (self.connection.peer.ip(), self.edge.clock.now());
             self.edge.refusals.count(source, fault.code, now);

@@ -45,9 +45,11 @@ const HEADER_TABLE_BYTES: u32 = 4 * 1024;
 pub struct Limits {
     /// Connections open at once at the public door, and as many at its twin.
     pub connections: usize,
-    /// Connections of one source open at once at one door; an IPv6 network of 64 bits is one source.
+    /// Connections of one source open at once at one door; an IPv6 network of 64 bits is one source, and the /48
+    /// around it has 16 times as many, at most half of all.
     pub connections_per_source: usize,
-    /// Bytes of request bodies in memory at once, of the public door and its twin together.
+    /// Bytes of request bodies in memory at once, of the public door and its twin together; four times as much for answers
+    /// that were not taken.
     pub buffered_bytes: u64,
     /// Networks whose connections begin with a PROXY header (version 2), and no others.
     pub proxies: Vec<Network>,
@@ -172,7 +174,7 @@ pub(super) fn http1_builder() -> http1::Builder {
 /// What a connection can hold at once: bodies within its window, 1 MiB; header lists of the streams that are open, 48 KiB
 /// each and 100 of them at most until their heads are checked, a moment later; answers that are not taken, for the time of
 /// [`Limits::answer`]: one a stream, at most the route's `answer_limit` where answers are buffered (1 MiB by default),
-/// [`SEND_BUFFER_BYTES`] where they are not. No CONNECT protocol (RFC 8441) and no push: neither is switched on.
+/// [`SEND_BUFFER_BYTES`] where they are not, and all together a source's part ([`super::undelivered`]). No CONNECT protocol (RFC 8441) and no push: neither is switched on.
 fn http2_builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder

@@ -41,6 +41,7 @@ mod rooms;
 mod standing;
 mod tickets;
 mod tls;
+mod undelivered;
 mod untaken;
 
 pub use accept::{Edge, OpenDoor};

@@ -9,39 +9,84 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::Code;
 
-/// Bits of an IPv6 address that name a subscriber: whoever has one address of a /64 has them all (RFC 6177, RFC 4291
+/// Bits of an IPv6 address that name a network: whoever has one address of a /64 has them all (RFC 6177, RFC 4291
 /// section 2.5.4).
-const IPV6_SUBSCRIBER_BITS: u32 = 64;
+const IPV6_HOST_BITS: u32 = 64;
+/// Bits that name a site: a line is given up to a /48 (RFC 6177), in which there are 65,536 of the former.
+const IPV6_SITE_BITS: u32 = 48;
+/// How many times the places of a /64 its /48 has, as it has that many times its rate ([`crate::defense`]).
+const SITE_SHARE: usize = 16;
 
-/// Who is counted together: an IPv4 address, or an IPv6 network of 64 bits.
+/// Addresses that are counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Source(IpAddr);
+struct Network {
+    address: IpAddr,
+    bits: u32,
+}
+
+/// Who is counted together: an IPv4 address; an IPv6 network of 64 bits, and the one of 48 bits around it.
+#[derive(Clone, Copy, Debug)]
+struct Source {
+    host: Network,
+    site: Option<Network>,
+}
 
 impl Source {
     fn of(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V4(address) => address.into(),
-            IpAddr::V6(address) => {
-                Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << IPV6_SUBSCRIBER_BITS)).into()
-            }
-        })
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self {
+                host: Network {
+                    address: address.into(),
+                    bits: u32::BITS,
+                },
+                site: None,
+            },
+            IpAddr::V6(address) => Self {
+                host: Network::v6(address, IPV6_HOST_BITS),
+                site: Some(Network::v6(address, IPV6_SITE_BITS)),
+            },
+        }
+    }
+
+    fn networks(self) -> impl Iterator<Item = Network> {
+        std::iter::once(self.host).chain(self.site)
     }
 }
 
-/// The places at one door. There are as many sources in memory as connections open, at most.
+impl Network {
+    fn v6(address: Ipv6Addr, bits: u32) -> Self {
+        let mask = u128::MAX << (u128::BITS - bits);
+        Self {
+            address: Ipv6Addr::from_bits(address.to_bits() & mask).into(),
+            bits,
+        }
+    }
+}
+
+/// The places at one door. There are as many hosts in memory as connections open, at most, and as many sites.
 #[derive(Debug)]
 pub(super) struct Places {
     most: usize,
     per_source: usize,
+    per_site: usize,
     taken: AtomicUsize,
     /// Touched when a connection opens and when it closes, never by a request.
-    sources: Mutex<HashMap<Source, Held>>,
+    networks: Mutex<HashMap<Network, Held>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Held {
     connections: usize,
     share: Arc<Share>,
+}
+
+impl Held {
+    fn new(share: Share) -> Self {
+        Self {
+            connections: 0,
+            share: Arc::new(share),
+        }
+    }
 }
 
 /// What the connections of one source at one door hold together.
@@ -49,6 +94,20 @@ struct Held {
 pub(super) struct Share {
     /// Bytes of request bodies in memory.
     pub(super) buffered: AtomicU64,
+    /// Bytes of answers that were not taken.
+    pub(super) untaken: AtomicU64,
+    /// What the site around it holds, where it has one.
+    pub(super) site: Option<Arc<Self>>,
+}
+
+impl Share {
+    /// Of a network in a site.
+    pub(super) fn within(site: Arc<Self>) -> Self {
+        Self {
+            site: Some(site),
+            ..Self::default()
+        }
+    }
 }
 
 /// Why there is no place.
@@ -87,13 +146,18 @@ pub(super) struct Place {
 }
 
 impl Places {
-    /// `most` in all, `per_source` of them for one source.
+    /// `most` in all, `per_source` of them for one source. A site gets no more than half of the door, but where one source
+    /// may have more.
     pub(super) fn new(most: usize, per_source: usize) -> Arc<Self> {
         Arc::new(Self {
             most,
             per_source,
+            per_site: per_source
+                .saturating_mul(SITE_SHARE)
+                .min(most / 2)
+                .max(per_source),
             taken: AtomicUsize::new(0),
-            sources: Mutex::default(),
+            networks: Mutex::default(),
         })
     }
 
@@ -109,8 +173,41 @@ impl Places {
         })
     }
 
-    fn sources(&self) -> MutexGuard<'_, HashMap<Source, Held>> {
-        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
+    fn networks(&self) -> MutexGuard<'_, HashMap<Network, Held>> {
+        self.networks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One more connection for each network of `source`, or for none.
+    fn take(&self, source: Source) -> Result<Arc<Share>, Full> {
+        let mut networks = self.networks();
+        let has = |network: Network, most: usize| {
+            let held = networks.get(&network);
+            held.is_none_or(|held| held.connections < most)
+        };
+        let site_has = source.site.is_none_or(|site| has(site, self.per_site));
+        if !has(source.host, self.per_source) || !site_has {
+            return Err(Full::Source);
+        }
+        let mut enter = |network: Network, new: Share| {
+            let held = networks.entry(network).or_insert_with(|| Held::new(new));
+            held.connections += 1;
+            Arc::clone(&held.share)
+        };
+        let site = source.site.map(|site| enter(site, Share::default()));
+        Ok(enter(source.host, site.map(Share::within).unwrap_or_default()))
+    }
+
+    /// One less.
+    fn give_back(&self, source: Source) {
+        let mut networks = self.networks();
+        for network in source.networks() {
+            if let Entry::Occupied(mut entry) = networks.entry(network) {
+                entry.get_mut().connections -= 1;
+                if entry.get().connections == 0 {
+                    entry.remove();
+                }
+            }
+        }
     }
 }
 
@@ -118,15 +215,7 @@ impl Place {
     /// The same place, counted to `address` from now on.
     pub(super) fn of(mut self, address: IpAddr) -> Result<Self, Full> {
         let source = Source::of(address);
-        let share = {
-            let mut sources = self.places.sources();
-            let held = sources.entry(source).or_default();
-            if held.connections >= self.places.per_source {
-                return Err(Full::Source);
-            }
-            held.connections += 1;
-            Arc::clone(&held.share)
-        };
+        let share = self.places.take(source)?;
         self.source = Some((source, share));
         Ok(self)
     }
@@ -143,14 +232,8 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.places.taken.fetch_sub(1, Ordering::Relaxed);
-        let Some((source, _)) = self.source.take() else {
-            return;
-        };
-        if let Entry::Occupied(mut entry) = self.places.sources().entry(source) {
-            entry.get_mut().connections -= 1;
-            if entry.get().connections == 0 {
-                entry.remove();
-            }
+        if let Some((source, _)) = self.source.take() {
+            self.places.give_back(source);
         }
     }
 }
@@ -186,14 +269,56 @@ mod tests {
     }
 
     #[test]
+    fn an_ipv6_site_cannot_fill_a_door_from_its_many_networks() {
+        let places = Places::new(100, 2);
+        let enter = |from: &str| places.enter()?.of(address(from));
+        let (mut held, mut refused) = (Vec::new(), 0);
+        for network in 0..50 {
+            for _ in 0..2 {
+                match enter(&format!("2001:db8:0:{network:x}::1")) {
+                    Ok(place) => held.push(place),
+                    Err(full) => {
+                        assert_eq!(full, Full::Source);
+                        refused += 1;
+                    }
+                }
+            }
+        }
+        assert_eq!((held.len(), refused), (2 * SITE_SHARE, 100 - 2 * SITE_SHARE));
+        let _other = enter("2001:db9::1").unwrap();
+        // Who was refused is not remembered, and a place that is given back is the site's again.
+        assert_eq!(places.networks().len(), SITE_SHARE + 1 + 2);
+        drop(held.pop());
+        let _again = enter("2001:db8:0:ffff::1").unwrap();
+    }
+
+    #[test]
+    fn a_site_has_at_most_half_of_a_door_but_as_much_as_one_source() {
+        let enter = |places: &Arc<Places>, network: usize| {
+            let from = format!("2001:db8:0:{network:x}::1");
+            places.enter().unwrap().of(address(&from))
+        };
+        for (most, per_source, per_site) in [(10, 2, 5), (10, 5, 5), (4, 4, 4), (1, 1, 1)] {
+            let places = Places::new(most, per_source);
+            let held: Vec<_> = (0..per_site)
+                .map(|network| enter(&places, network).unwrap())
+                .collect();
+            if per_site < most {
+                assert_eq!(enter(&places, per_site).unwrap_err(), Full::Source);
+            }
+            drop(held);
+        }
+    }
+
+    #[test]
     fn nothing_is_remembered_of_a_source_that_has_left() {
         let places = Places::new(4, 4);
         let held: Vec<_> = (0..4)
-            .map(|_| places.enter().unwrap().of(address("192.0.2.1")).unwrap())
+            .map(|_| places.enter().unwrap().of(address("2001:db8::1")).unwrap())
             .collect();
         assert_eq!(places.enter().unwrap_err(), Full::Door);
         drop(held);
-        assert!(places.sources().is_empty());
+        assert!(places.networks().is_empty());
         assert_eq!(places.taken.load(Ordering::Relaxed), 0);
         drop(places.enter().unwrap());
         assert_eq!(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::buffered::Budget;
 use super::http::Limits;
 use super::places::Places;
+use super::undelivered::Undelivered;
 use crate::base::Door;
 
 /// Connections at the admin door: a few people and tools, with browsers that open six each.
@@ -28,6 +29,9 @@ pub(super) struct Rooms {
     /// For bodies at the public door and its twin.
     bodies: Arc<Budget>,
     admin_bodies: Arc<Budget>,
+    /// For answers there, until they are taken.
+    answers: Arc<Undelivered>,
+    admin_answers: Arc<Undelivered>,
 }
 
 impl Rooms {
@@ -41,6 +45,8 @@ impl Rooms {
             operations: Places::new(OPERATIONS_CONNECTIONS, OPERATIONS_CONNECTIONS),
             bodies: Budget::new(limits.buffered_bytes),
             admin_bodies: Budget::new(ADMIN_BUFFERED_BYTES),
+            answers: Undelivered::beside(limits.buffered_bytes),
+            admin_answers: Undelivered::beside(ADMIN_BUFFERED_BYTES),
         }
     }
 
@@ -58,6 +64,14 @@ impl Rooms {
         match door {
             Door::Public | Door::MutualTls => &self.bodies,
             Door::Admin => &self.admin_bodies,
+        }
+    }
+
+    /// The memory for answers at a door that were not taken.
+    pub(super) const fn answers(&self, door: Door) -> &Arc<Undelivered> {
+        match door {
+            Door::Public | Door::MutualTls => &self.answers,
+            Door::Admin => &self.admin_answers,
         }
     }
 }

@@ -50,6 +50,7 @@ table! {
     CONNECTIONS Gauge "countersign_connections" ["door"] "Connections that are open.";
     CONNECTIONS_REFUSED Counter "countersign_connections_refused_total" ["door", "reason"] "Connections closed before TLS: `door-full`, `source-full`, `turned-away` (banned, or too many in a short time), `proxy-header`, `proxy-deadline`.";
     CONNECTIONS_CUT Counter "countersign_connections_cut_total" ["door", "reason"] "Connections cut because their client was too slow: `head-deadline`, `answer-deadline`.";
+    ANSWERS_UNDELIVERED Counter "countersign_answers_undelivered_total" ["door", "outcome"] "Answers for which there was no room because others were not taken: `replaced` by a refusal (reads), `cut` after the head.";
     HANDSHAKES Counter "countersign_tls_handshakes_total" ["door", "version", "group"] "TLS handshakes that succeeded, by version and key exchange group.";
     HANDSHAKES_FAILED Counter "countersign_tls_handshakes_failed_total" ["door", "cause"] "TLS handshakes that failed.";
     FRAMING_REFUSED Counter "countersign_http1_refused_total" ["reason"] "Requests of HTTP/1.1 that are not framed in one way only, by the guard's word (docs/framing.md).";

@@ -9,11 +9,12 @@ use tokio::time::{Instant, timeout_at};
 
 use super::send::SendError;
 
-/// Answers up to this size take no room of their own: payments, balances, errors. Times the requests that may run, this is
-/// what they hold at most.
+/// Answers up to this size take no room of their own: payments, balances, errors. While they are read they hold this times the
+/// requests that may run, at most; until their clients have taken them they are counted at the door, as all answers are.
 pub(super) const SHORT_ANSWER_BYTES: usize = 64 * 1024;
 /// Room for the long answers of one upstream that are being read or wait for their clients to read them: one of the longest
-/// that a route can be configured to take, or very many of the usual ones.
+/// that a route can be configured to take, or very many of the usual ones. Of those that wait, no source holds more than a
+/// quarter of it: the doors count them.
 const LONG_ANSWERS_BYTES: usize = 64 * 1024 * 1024;
 /// What is counted as one: a semaphore counts further than any size goes.
 const UNIT_BYTES: usize = 1024;

@@ -10,3 +10,5 @@ mod overload;
 mod possession;
 mod rates;
 mod replay;
+mod spending;
+mod untaken;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use countersign::base::Clock as _;
-use countersign_jose::KeyKind;
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http2;
@@ -237,60 +236,6 @@ async fn a_trusted_source_is_exempt_from_bans_and_source_rates_only() {
         })
         .await;
     bob.get("/orders").expect_answer().await;
-}
-
-/// All customers of an app together; another app goes on.
-#[tokio::test]
-async fn a_client_has_a_rate_over_all_of_its_customers() {
-    let few = Setting(DEFENSE, "[defense]\nclient_rate = \"1/h burst 2\"");
-    let gateway = TestGateway::with(&[few]).await;
-    let alice = gateway.alice().await;
-    let bob = gateway
-        .login(Login {
-            customer: "bob",
-            ..Login::default()
-        })
-        .await;
-    alice.get("/orders").expect_answer().await;
-    bob.get("/orders").expect_answer().await;
-    bob.get("/orders").expect_refusal("rate-limited").await;
-    let shop = Login {
-        client: "shop",
-        key: KeyKind::P256,
-        ..Login::default()
-    };
-    gateway.login(shop).await.get("/orders").expect_answer().await;
-}
-
-/// A budget is charged to who has proven to be its owner: a token that was stolen without its key spends nothing of it.
-#[tokio::test]
-async fn nobody_spends_the_budget_of_another() {
-    let few = Setting("customer_rate = \"off\"", "customer_rate = \"1/h burst 1\"");
-    let gateway = TestGateway::with(&[few]).await;
-    let alice = gateway.alice().await;
-    let thief = gateway
-        .login(Login {
-            customer: "bob",
-            ..Login::default()
-        })
-        .await;
-    for _ in 0..5 {
-        let stolen = Draft::new(&gateway, "GET", "/orders").with_token(&alice);
-        stolen.expect_refusal("proof-missing").await;
-        let forged = Draft::new(&gateway, "GET", "/orders")
-            .with_token(&alice)
-            .with_proof(&thief);
-        forged
-            .then_header("authorization", format!("DPoP {}", alice.token))
-            .expect_refusal("proof-invalid")
-            .await;
-        let unsigned = alice
-            .post("/consents", "{}")
-            .then_header("signature", "sig=:AAAA:");
-        unsigned.expect_refusal("signature-invalid").await;
-    }
-    alice.get("/orders").expect_answer().await;
-    alice.get("/orders").expect_refusal("rate-limited").await;
 }
 
 /// Design 4.3: form, host and route come before the limits, the limits before the token.
