@@ -1,4 +1,4 @@
-//! Measures Countersign on the machine at hand (design 14): what `make bench` runs, and what its programs share.
+//! Measures Countersign on the machine at hand: what `make bench` runs, and what its programs share.
 //!
 //! * `machine` describes it, pins processes to cores and says how much of the time belonged to somebody else,
 //!   `awake` keeps those cores from sleeping, `stalls` tells how often they were not there;

@@ -1,4 +1,4 @@
-//! Keys: list them, rotate a purpose, revoke one (design 8).
+//! Keys: list them, rotate a purpose, revoke one.
 
 use std::sync::Arc;
 

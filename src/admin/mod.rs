@@ -2,7 +2,7 @@
 //!
 //! * [`api`] is the table of paths; every path stands behind [`guard`], which finds the admin, asks the policies, and
 //!   records what was done and what was refused (PCI DSS 10.2.1, 10.2.2);
-//! * [`keys`] lists, rotates and revokes keys (design 8); [`gateway`] shows what is in force and reloads it;
+//! * [`keys`] lists, rotates and revokes keys; [`gateway`] shows what is in force and reloads it;
 //!   [`audit`] reads the log (PCI DSS 10.3.1);
 //! * [`bans`] shows who is banned for flooding, and ends a ban;
 //! * [`records`] are the registered admins; [`needs`] is what this door asks of the rest of the gateway.

@@ -1,4 +1,4 @@
-//! The gateway's public keys as they are published (design 4.2): JWK sets for tokens, and all of them with their times
+//! The gateway's public keys as they are published: JWK sets for tokens, and all of them with their times
 //! and the log's verifier keys.
 
 use base64::Engine as _;

@@ -1,4 +1,4 @@
-//! `GET /receipts/{id}`: a customer's receipt, as a file to keep or as a page to print (design 9).
+//! `GET /receipts/{id}`: a customer's receipt, as a file to keep or as a page to print.
 //!
 //! The gate has identified the caller before a request comes here, and hands over a [`Visitor`].
 

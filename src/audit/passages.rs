@@ -1,5 +1,5 @@
 //! Requests that were permitted and have no durable write of their own: reads, and signed requests without a transaction.
-//! They are counted together and written every moment, so that a thousand reads cost the log one entry (design 9).
+//! They are counted together and written every moment, so that a thousand reads cost the log one entry.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};

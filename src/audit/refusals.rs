@@ -1,5 +1,5 @@
 //! Refusals of callers who are nobody yet: counted per source network, code, route and second, so that a flood of them
-//! costs the log one entry a second and memory a fixed amount (design 9; PCI DSS 10.2.1.4).
+//! costs the log one entry a second and memory a fixed amount (PCI DSS 10.2.1.4).
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};

@@ -1,7 +1,7 @@
 //! The closed list of audit events.
 //!
 //! A field is an identifier of ours, a digest, a code, a count or a time; none can hold a name, an account, an amount, an
-//! address or a credential, so the log holds no personal data in the clear (design 9).
+//! address or a credential, so the log holds no personal data in the clear.
 
 use std::fmt;
 

@@ -1,6 +1,6 @@
 //! Faults: whose fault it is, its code and status, what the client may read and what only the log may.
 //!
-//! Every code that a client can read stands in the one table below (design 4.3); the documentation is generated from it.
+//! Every code that a client can read stands in the one table below; the documentation is generated from it.
 
 use std::borrow::Cow;
 use std::time::Duration;

@@ -38,7 +38,7 @@ pub const CLOCK_AHEAD: Duration = Duration::from_secs(10);
 pub const NONCE_CHARACTERS: usize = 22;
 /// Longest `jti` or `nonce` that is remembered, in bytes; a longer one is malformed.
 pub const NONCE_BYTES: usize = 256;
-/// Life of a `Txn-Token` and of the gateway's own signature (design 4.7).
+/// Life of a `Txn-Token` and of the gateway's own signature.
 pub const TXN_TOKEN_LIFE: Duration = Duration::from_secs(60);
 /// How long after the date of its `Txn-Token` a request may begin to go out: the rest of the token's life is for its way and
 /// for a backend whose clock runs ahead.

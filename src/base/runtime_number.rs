@@ -1,5 +1,5 @@
 //! Which of a process's runtimes a thread drives, so that what each runtime keeps for itself is found without a lock that
-//! others wait for (design 14).
+//! others wait for.
 
 use std::cell::Cell;
 

@@ -1,4 +1,4 @@
-//! `countersign keys`: the life of the gateway's keys, through its admin API (design 8).
+//! `countersign keys`: the life of the gateway's keys, through its admin API.
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};

@@ -1,4 +1,4 @@
-//! `countersign login`: a reference client app logs a customer in and keeps the session (design 4.4).
+//! `countersign login`: a reference client app logs a customer in and keeps the session.
 
 use std::fs;
 use std::path::PathBuf;

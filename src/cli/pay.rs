@@ -1,4 +1,4 @@
-//! `countersign pay`: a reference client app pays with a session that `login` kept (design 4.5, 4.6).
+//! `countersign pay`: a reference client app pays with a session that `login` kept (4.6).
 
 use std::fs;
 use std::path::PathBuf;

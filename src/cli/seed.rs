@@ -1,4 +1,4 @@
-//! `countersign seed`: the first clients, customers and admins of a store that no gateway is serving (design 4.9).
+//! `countersign seed`: the first clients, customers and admins of a store that no gateway is serving.
 //!
 //! * `file` reads the seed file, strictly: unknown members are refused, faults name their line;
 //! * `write` writes it in one batch: twice changes nothing, a conflict names its table and changes nothing.

@@ -1,4 +1,4 @@
-//! `[[route]] answer_headers`: the origin-wide fields of a backend's answers that one route lets through (design 4.7).
+//! `[[route]] answer_headers`: the origin-wide fields of a backend's answers that one route lets through.
 
 use http::HeaderName;
 

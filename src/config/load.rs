@@ -72,7 +72,7 @@ pub struct Config {
     unfit_for_development: Vec<Fault>,
 }
 
-/// What kind of store the gateway runs with (design, section 4.1).
+/// What kind of store the gateway runs with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deployment {
     /// The store was made by `demo` or seeded with plaintext secrets.

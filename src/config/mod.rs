@@ -4,8 +4,7 @@
 //! through a table of its keys (`shape`) into plain types. All faults are told at once, each with line, key, cause and
 //! cure; unknown keys are faults. `Config` is what the rest of the gateway sees.
 //!
-//! Implements design section 4.8. What decides about the gate's strictness is summed up as the `charter`, so that it can
-//! be changed by two people only.
+//! What decides about the gate's strictness is summed up as the `charter`, so that nobody changes it by editing a file alone.
 //!
 //! Must never: hold a secret (only references to them), default to something laxer than what was written, or ignore a
 //! key that it does not understand or cannot honour.

@@ -1,4 +1,4 @@
-//! `[[upstream]] settle`: how the outcome of a payment that was never answered becomes known (design 6).
+//! `[[upstream]] settle`: how the outcome of a payment that was never answered becomes known.
 
 use std::fmt;
 use std::time::Duration;

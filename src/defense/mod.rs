@@ -1,4 +1,4 @@
-//! What makes a flood expensive for its sender only: rates, bans, shedding (design 11).
+//! What makes a flood expensive for its sender only: rates, bans, shedding.
 //!
 //! * [`Defense`] is asked by doors and gate: may this connection stay, may this request go on;
 //! * [`rate`] is the rule, pure (GCRA, ITU-T I.371); [`budgets`] keeps what senders owe in a memory of fixed size;

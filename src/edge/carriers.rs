@@ -1,5 +1,5 @@
 //! The runtimes that carry connections, one a core: a connection lives on one of them from its acceptance to its end
-//! (design 14).
+//!.
 //!
 //! Each listening socket has one acceptor, which hands every connection to the runtime with the fewest. Sockets of their own
 //! for each runtime (`SO_REUSEPORT`) would not do: connections that wait in the queue of a socket which closes are lost, and

@@ -1,4 +1,4 @@
-//! The framing guard between TLS and hyper on a connection of HTTP/1.1 (design 11; HTTP-01 to HTTP-06).
+//! The framing guard between TLS and hyper on a connection of HTTP/1.1 (HTTP-01 to HTTP-06).
 //!
 //! hyper sees only bytes that the guard has passed, so never a part of a head that is refused. Who refuses a head must also
 //! answer it, in its turn behind the answers of the requests before it; hyper alone knows when that is. So the guard puts a

@@ -1,4 +1,4 @@
-//! The gate's signature under answers of `signed` routes, errors included (design 4.7, FSIG-04, FSIG-08).
+//! The gate's signature under answers of `signed` routes, errors included (FSIG-04, FSIG-08).
 
 use bytes::Bytes;
 use countersign_signatures::digest::{DigestAlgorithm, content_digest};

@@ -264,7 +264,7 @@ fn check_digest(exchange: &Exchange, facts: &Attestation) -> Result<(), Fault> {
 /// The keys a request of this caller may be signed with (SIG-13).
 struct Keys<'c> {
     bound: Option<Jwk>,
-    /// Whose registered keys count too. First-party apps have one key, the one made on the customer's device (design 4.6).
+    /// Whose registered keys count too. First-party apps have one key, the one made on the customer's device.
     registered: Option<&'c Client>,
 }
 

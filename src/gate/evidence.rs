@@ -1,5 +1,5 @@
 //! The client's second signature: evidence of a payment that anyone with the client's public key can check, without the
-//! token in it (design 4.6).
+//! token in it.
 
 use countersign_jose::Thumbprint;
 use countersign_jose::jwk::Jwk;

@@ -83,7 +83,7 @@ impl Exchange {
         }
     }
 
-    /// Whether answers, errors included, are signed (design 4.7).
+    /// Whether answers, errors included, are signed.
     pub(super) fn answers_are_signed(&self) -> bool {
         self.route
             .as_ref()
@@ -95,7 +95,7 @@ impl Exchange {
         self.route.as_ref().is_some_and(|route| route.mapping.is_some())
     }
 
-    /// Whether the backend demands the client's own signature under a payment (design 4.6).
+    /// Whether the backend demands the client's own signature under a payment.
     pub(super) fn demands_payment_signature(&self) -> bool {
         let name = self.route.as_ref().map(|route| route.route.upstream.as_str());
         let upstream = name.and_then(|name| self.snapshot.config.upstream(name));

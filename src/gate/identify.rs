@@ -29,7 +29,7 @@ pub struct Identified {
 pub(super) struct Caller {
     pub(super) token: Arc<AccessToken>,
     pub(super) client: Arc<Client>,
-    /// Whether possession of the bound key was shown. When not, the request's signature must show it (design 4.6).
+    /// Whether possession of the bound key was shown. When not, the request's signature must show it.
     pub(super) proven: bool,
 }
 
@@ -149,7 +149,7 @@ async fn prove(
             if presented != *expected {
                 return Err(Code::ProofInvalid.into());
             }
-            // None is needed, but one that is there must be valid (design 4.6).
+            // None is needed, but one that is there must be valid.
             if exchange.head.headers.contains_key("dpop") {
                 verify_proof(exchange, services, token_text, None).await?;
             }

@@ -1,4 +1,4 @@
-//! A backend's answer as it is kept, sealed, for whoever asks again with the same key (design 6).
+//! A backend's answer as it is kept, sealed, for whoever asks again with the same key.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};

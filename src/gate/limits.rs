@@ -1,6 +1,6 @@
 //! The limits of a request: of its source and its route, of the load there is, and, once it is known, of its caller.
 //!
-//! Their place in the order of faults is after form, host and route, and before the token (design 4.3). A route that asks who
+//! Their place in the order of faults is after form, host and route, and before the token. A route that asks who
 //! sends is only looked at there, and charged with the caller: what its callers share, no stranger spends.
 
 use super::exchange::Exchange;

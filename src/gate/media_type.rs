@@ -1,5 +1,5 @@
 //! What a payment's body says it is. The intent is read from JSON in UTF-8; a body under another name could be read by a
-//! backend as something else than what the customer was shown (design 5).
+//! backend as something else than what the customer was shown.
 
 use http::header::CONTENT_TYPE;
 

@@ -1,4 +1,4 @@
-//! A request signature is good once (SIG-11, design 6): by its nonce, and where none is needed and none came, by itself.
+//! A request signature is good once (SIG-11): by its nonce, and where none is needed and none came, by itself.
 //!
 //! Memory knows which were used. On routes that move money the Sealed write keeps the nonce in the store too, from
 //! which the next process fills its memory before it begins; two rows of one signature the store refuses, whoever
@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(guard_that_fails(&db, &used(1, NOW)).await, Some(NONCE_IS_FRESH));
     }
 
-    /// SIG-11, design 6: a restart forgets nothing that is not stale.
+    /// SIG-11: a restart forgets nothing that is not stale.
     #[tokio::test]
     async fn the_next_process_remembers_what_is_not_stale_yet() {
         let folder = tempfile::tempdir().unwrap();

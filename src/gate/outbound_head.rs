@@ -1,5 +1,5 @@
 //! The head a backend receives: rebuilt from an allow-list, with what only the gate can say, under the gate's signature
-//! (design 4.7).
+//!.
 
 use bytes::Bytes;
 use countersign_signatures::{Algorithm, Component, Members, Parameters, Request, Signatures, sign};

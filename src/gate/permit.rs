@@ -268,7 +268,7 @@ fn remedy(challenge: &Challenge, caller: &Caller, transaction: Option<&Transacti
             let shown = transaction.map(|transaction| transaction.intent.to_json());
             let approval = serde_json::json!({ "transaction": shown, "factors": factors });
             let fault = Fault::new(Code::ApprovalRequired).detail(reason);
-            // What the customer would be shown, and with which factors, is for the operator's own apps (design 4.5).
+            // What the customer would be shown, and with which factors, is for the operator's own apps.
             match caller.client.profile {
                 Profile::FirstParty => fault.cure(Cure::Approval(Box::new(approval))),
                 Profile::Fapi2Security | Profile::Fapi2MessageSigning => fault,

@@ -1,4 +1,4 @@
-//! Attested → answered from the record, or new: the idempotency key is looked up before any policy (design 6).
+//! Attested → answered from the record, or new: the idempotency key is looked up before any policy.
 
 use std::time::Duration;
 

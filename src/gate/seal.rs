@@ -175,7 +175,7 @@ async fn attempt(
 }
 
 /// Puts a request that takes nothing on record, with all others of this moment. One that may change something at the backend
-/// waits until earlier ones could be written (design 9).
+/// waits until earlier ones could be written.
 fn pass(
     exchange: &Exchange,
     facts: &Attestation,
@@ -263,6 +263,8 @@ fn outbound(
         .authority(name)
         .ok_or(Code::UpstreamUnavailable)?;
     let entropy = &*services.entropy;
+    // Not of the request's arrival: its body may have taken most of the time that a token lives.
+    let dated = services.clock.now();
     let mut headers = passed_on(exchange, entropy);
     let mut order = None;
     if let (Some(caller), Some(permission), Some(transaction)) = (&facts.caller, held, transaction) {
@@ -273,6 +275,7 @@ fn outbound(
             permission,
             transaction,
             trust_domain: &upstream.trust_domain,
+            dated,
         };
         let claims = txn_token::claims(&subject, &services.pseudonyms);
         let client_signatures = add_client_signatures(&mut headers, exchange, facts)?;
@@ -288,14 +291,7 @@ fn outbound(
             client_signatures: &client_signatures,
         };
         let txn_token = txn_token::sign(&claims, &snapshot.keys)?;
-        countersign(
-            &mut headers,
-            &target,
-            txn_token,
-            &snapshot.keys,
-            exchange.at,
-            entropy,
-        )?;
+        countersign(&mut headers, &target, txn_token, &snapshot.keys, dated, entropy)?;
     }
     let (mut head, ()) = http::Request::new(()).into_parts();
     set_target(&mut head, exchange);
@@ -305,7 +301,7 @@ fn outbound(
         upstream: upstream.name.clone(),
         deadline: route.route.timeout.unwrap_or(upstream.timeout),
         // Without a caller there is no token that could grow old.
-        latest_start: transaction.map(|_| latest_start(&services.clock, exchange.at)),
+        latest_start: transaction.map(|_| latest_start(&services.clock, dated)),
         answer_limit: usize::try_from(route.route.answer_limit).unwrap_or(usize::MAX),
         answer_must_be_signed: exchange.answers_are_signed(),
         kept_answer_headers: route.route.answer_headers.clone(),

@@ -1,4 +1,4 @@
-//! Settling: how the outcome of a payment that was never answered becomes known (design 6). A job looks every second which
+//! Settling: how the outcome of a payment that was never answered becomes known. A job looks every second which
 //! payments are unknown, and has their backends asked, each in its upstream's way, without waiting for any of them. A settled
 //! payment is never sent again.
 

@@ -66,6 +66,8 @@ pub(super) struct Subject<'a> {
     pub(super) permission: &'a Permission,
     pub(super) transaction: &'a TransactionId,
     pub(super) trust_domain: &'a str,
+    /// From when on it counts.
+    pub(super) dated: Timestamp,
 }
 
 /// Signs a token over `claims`.
@@ -91,10 +93,11 @@ pub(super) fn claims<'a>(subject: &Subject<'a>, pseudonyms: &Pseudonyms) -> Clai
         permission,
         transaction,
         trust_domain,
+        dated,
     } = subject;
     let token = &caller.token;
     let issuer = exchange.snapshot.config.server.public_url.as_str();
-    let now = exchange.at.seconds();
+    let now = dated.seconds();
     Claims {
         iss: issuer,
         aud: trust_domain,

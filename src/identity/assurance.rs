@@ -48,7 +48,7 @@ impl Factor {
 /// The strongest class a customer can reach with the factors there are.
 pub const STRONGEST: u8 = 2;
 
-/// The class that `proven` reaches: 0 for nothing, 1 for one kind, 2 for two different kinds (design 4.4).
+/// The class that `proven` reaches: 0 for nothing, 1 for one kind, 2 for two different kinds.
 #[must_use]
 pub fn class(proven: &[Factor]) -> u8 {
     let has = |kind| proven.iter().any(|factor| factor.kind() == kind);

@@ -1,5 +1,5 @@
 //! Known devices: keys that once completed a login of two factors for a customer. They keep a throttle of their own and
-//! hash first, so a flood of strangers does not lock their owner out (design 7).
+//! hash first, so a flood of strangers does not lock their owner out.
 
 use countersign_jose::Thumbprint;
 

@@ -10,7 +10,7 @@ use super::session::{self, SESSION_WAS_LIVE, Session};
 use crate::base::{ClientId, Clock, CustomerId, Entropy, SessionId, Timestamp};
 use crate::store::{Batch, Db, Ephemeral, StoreError};
 
-/// A picture older than this is not believed (design 7).
+/// A picture older than this is not believed.
 const PICTURE_AGE: Duration = Duration::from_secs(2);
 /// How long a revoked session stays in the picture: longer than any access token of it lives.
 const REVOKED_KEPT: Duration = Duration::from_secs(15 * 60);

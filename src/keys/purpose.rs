@@ -50,7 +50,7 @@ impl Purpose {
     }
 
     /// The kind of key pair, `None` for the symmetric ones. Tokens are ES256 because every JOSE library verifies it;
-    /// messages and the log are Ed25519, as design 4.7 and C2SP fix them.
+    /// messages and the log are Ed25519, as docs/keys.md and C2SP fix them.
     #[must_use]
     pub const fn key_kind(self) -> Option<KeyKind> {
         match self {
@@ -60,7 +60,7 @@ impl Purpose {
         }
     }
 
-    /// Whether the public key stays published after its destruction, so that old receipts stay verifiable (design 8).
+    /// Whether the public key stays published after its destruction, so that old receipts stay verifiable.
     #[must_use]
     pub const fn published_for_ever(self) -> bool {
         matches!(self, Self::Message | Self::Log)

@@ -1,7 +1,7 @@
 //! The schedule of a key's life, pure: what stands in the keyring and a moment in, what must change out.
 //!
 //! A rotation publishes the next key, waits at least as long as anyone may have cached the old set, switches, keeps the
-//! old key for verification until the longest-lived thing it signed has expired, and destroys it (KEY-03, design 8).
+//! old key for verification until the longest-lived thing it signed has expired, and destroys it (KEY-03).
 
 use std::time::Duration;
 

@@ -56,7 +56,7 @@ pub enum GrantType {
     RefreshToken,
 }
 
-/// Client metadata as it is registered: the member names of RFC 7591 and its extensions (design 4.9).
+/// Client metadata as it is registered: the member names of RFC 7591 and its extensions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Registration {

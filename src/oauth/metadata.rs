@@ -7,7 +7,7 @@ use crate::identity::assurance;
 
 /// Algorithms that signatures of clients are accepted in (FAPI-25).
 const ALGORITHMS: [&str; 3] = ["ES256", "PS256", "EdDSA"];
-/// How clients may authenticate; `none` is for first-party apps and is not advertised (design 4.2).
+/// How clients may authenticate; `none` is for first-party apps and is not advertised.
 const CLIENT_AUTHENTICATION: [&str; 3] = [
     "private_key_jwt",
     "tls_client_auth",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::base::Timestamp;
 
-/// Where a DPoP proof must carry a nonce of ours: `[dpop] nonce` (design 4.4).
+/// Where a DPoP proof must carry a nonce of ours: `[dpop] nonce`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NoncePolicy {
     /// Nowhere.
@@ -32,7 +32,7 @@ pub struct Settings {
     pub replay_capacity: usize,
     /// Verified access tokens that are remembered.
     pub token_cache: usize,
-    /// Life of an access token (design 7: five minutes).
+    /// Life of an access token (five minutes).
     pub access_token_life: Duration,
     /// Life of refresh tokens from the login on, however often they are exchanged.
     pub refresh_token_life: Duration,

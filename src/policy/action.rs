@@ -13,7 +13,7 @@ pub enum Action {
     Call,
     /// A request on a route with a transaction: it moves money.
     Pay,
-    /// A customer answers a pending approval with a factor (design 4.5).
+    /// A customer answers a pending approval with a factor.
     Approve,
     /// Something an administrator does on the admin listener.
     Admin(AdminAction),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::exemption::{Consumption, ExemptionKind};
 use super::remedy::{ApprovalFactor, Remedy};
 
-/// The answer to one set of facts. A pure value: nothing is consumed or stored by deciding (design 2).
+/// The answer to one set of facts. A pure value: nothing is consumed or stored by deciding.
 #[derive(Clone, Debug)]
 pub enum Decision {
     /// Go on.

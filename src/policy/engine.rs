@@ -29,7 +29,7 @@ pub(super) enum Verdict<'a> {
 pub(super) struct Failed(pub(super) Vec<Alarm>);
 
 impl Bundle {
-    /// Decides. Consumes nothing (design 2), and gives the same answer to the same facts for ever.
+    /// Decides. Consumes nothing, and gives the same answer to the same facts for ever.
     pub fn decide(&self, facts: &Facts<'_>) -> Decision {
         self.answer(facts).unwrap_or_else(|failed| self.undecided(failed))
     }

@@ -139,7 +139,7 @@ pub struct Payee<'a> {
 /// How the customer has authenticated.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Authn<'a> {
-    /// The level reached: 0 none, 1 one factor, 2 two of different kinds, 3 phishing-resistant (design 4.4).
+    /// The level reached: 0 none, 1 one factor, 2 two of different kinds, 3 phishing-resistant.
     pub acr: u8,
     /// Authentication methods by RFC 8176.
     pub amr: &'a [&'a str],

@@ -1,4 +1,4 @@
-//! Whether a request is permitted, by Cedar policies that the operator writes (design 10).
+//! Whether a request is permitted, by Cedar policies that the operator writes.
 //!
 //! Facts go in as plain values, a decision comes out: permit (with the exemption it rests on), challenge (with the
 //! remedy that would turn it into a permit) or deny. Default deny; any evaluation error is a denial and an alarm.

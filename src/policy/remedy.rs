@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::facts::{Approval, Facts};
 
-/// What the customer can do about a refusal (design 10). Written in a policy as one of
+/// What the customer can do about a refusal. Written in a policy as one of
 ///
 /// - `@remedy("login:acr2")`, or with a largest age in seconds `@remedy("login:acr2,max_age=300")`
 /// - `@remedy("approve:passkey")`, `@remedy("approve:device")`

@@ -1,4 +1,4 @@
-//! The charter in force, and who may put another in its place (design 4.8).
+//! The charter in force, and who may put another in its place.
 //!
 //! The store keeps the charter that was in force last. On a development store it follows the file. Anywhere else a reload
 //! cannot change it, and a start with another one needs the operator to name it: whoever could only edit the file cannot

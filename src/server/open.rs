@@ -25,7 +25,7 @@ use super::error::StartError;
 use super::material::secret;
 use super::settings::{identity_settings, oauth_settings};
 
-/// The fact in the store that marks it as one for development (design 4.1).
+/// The fact in the store that marks it as one for development.
 pub const DEVELOPMENT: &str = "development";
 
 /// The store and what lives in it.

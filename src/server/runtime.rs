@@ -1,5 +1,5 @@
 //! The runtimes that a gateway runs on: one for each core, which carries connections and all that their requests do, and one
-//! for the process (design 14, docs/decisions/0015-runtimes.md).
+//! for the process (docs/decisions/0015-runtimes.md).
 //!
 //! The process's own accepts for the admin door and the operations listener and runs what is periodic: no load at the public
 //! doors keeps them waiting, and none of their work keeps a request waiting.

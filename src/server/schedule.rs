@@ -19,11 +19,11 @@ use crate::gate::{Gate, OpenPayments, Services, Settlement, forget_used_nonces};
 use crate::oauth::AuthorizationServer;
 use crate::store::StoreError;
 
-/// Keys, revocations and clients are followed this closely (design 7: within one second everywhere).
+/// Keys, revocations and clients are followed this closely (within one second everywhere).
 const EVERY_SECOND: Duration = Duration::from_secs(1);
-/// A checkpoint stands at most 200 ms after what it covers (design 9). A turn without news compares two numbers in memory.
+/// A checkpoint stands at most 200 ms after what it covers. A turn without news compares two numbers in memory.
 const SEQUENCING: Duration = Duration::from_millis(100);
-/// Permitted reads are durable within 200 ms (design 9).
+/// Permitted reads are durable within 200 ms.
 const RECORDING: Duration = Duration::from_millis(100);
 /// Looks at the queues: enough of them in the second that a wait must stand before it counts.
 const WATCHING: Duration = Duration::from_millis(50);

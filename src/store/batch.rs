@@ -59,7 +59,7 @@ impl Batch {
         self.add(sql, parameters, Guard::NoRow(guard))
     }
 
-    /// Adds the record of what the batch does: the next entry of the log (design 9), with a salt of its own.
+    /// Adds the record of what the batch does: the next entry of the log, with a salt of its own.
     pub fn record(&mut self, at: Timestamp, entropy: &dyn Entropy, event: &Event) -> &mut Self {
         let salt = entropy.bytes::<SALT_BYTES>().to_vec();
         let recorded = canonical_text(event).map(|body| Recorded {

@@ -63,7 +63,7 @@ impl Readiness {
 }
 
 impl Health {
-    /// With these checks; `development` is the mark of the store (design 4.1).
+    /// With these checks; `development` is the mark of the store.
     #[must_use]
     pub fn new(checks: Vec<Arc<dyn Check>>, development: bool) -> Self {
         Self {

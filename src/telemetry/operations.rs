@@ -1,4 +1,4 @@
-//! The routes of the operations listener (design 4.2): `/metrics`, `/livez`, `/readyz`, over plain HTTP on loopback.
+//! The routes of the operations listener: `/metrics`, `/livez`, `/readyz`, over plain HTTP on loopback.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What became of every payment, so that it is sent at most once (design 6, IDEM-01 to IDEM-10).
+//! What became of every payment, so that it is sent at most once (IDEM-01 to IDEM-10).
 //!
 //! A key belongs to one client, customer and route. It is reserved in the Sealed write, before the first byte goes out,
 //! and its outcome is written after the answer: two durable writes a payment. That a byte was sent is not written: a row

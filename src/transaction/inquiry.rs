@@ -1,4 +1,4 @@
-//! When what a backend says about a payment counts (design 6): two words that agree, and "not found" only once no copy of
+//! When what a backend says about a payment counts: two words that agree, and "not found" only once no copy of
 //! the request can still be on its way. No I/O.
 
 use std::time::Duration;

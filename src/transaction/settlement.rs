@@ -1,4 +1,4 @@
-//! How an unknown outcome becomes known (design 6): the records of open payments, and what is kept to ask for them.
+//! How an unknown outcome becomes known: the records of open payments, and what is kept to ask for them.
 //!
 //! A settled payment is never sent again. `not-executed` is final.
 

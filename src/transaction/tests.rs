@@ -451,7 +451,7 @@ async fn settle(db: &Db, key: &str, outcome: &Outcome) -> Result<(), StoreError>
     db.commit(batch).await
 }
 
-/// IDEM-08, design 6: settled once, for good, and what was kept to find out is gone.
+/// IDEM-08: settled once, for good, and what was kept to find out is gone.
 #[tokio::test]
 async fn a_settled_payment_is_never_sent_again() {
     let (_folder, db) = store();

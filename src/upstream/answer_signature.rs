@@ -1,4 +1,4 @@
-//! That an answer was made by the backend, for exactly the request it answers (design 4.8, `answer_keys`).
+//! That an answer was made by the backend, for exactly the request it answers (`answer_keys`).
 //!
 //! The backend's signature (RFC 9421, tag `countersign-answer`) covers the status, the body's digest, and of the request
 //! the method, the path and the gateway's own signature. That one holds a nonce, so an answer belongs to one request and

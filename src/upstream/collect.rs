@@ -6,7 +6,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use ring::digest::{Context, SHA256};
 
-/// Most bytes of an answer that is too large which are still read, to record its digest (design 6).
+/// Most bytes of an answer that is too large which are still read, to record its digest.
 const DIGESTED_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// What is set aside for an answer's body before any of it came, where it says that it is that long: a page of memory.
 const FIRST_BYTES: usize = 4096;

@@ -38,7 +38,7 @@ static END_TO_END: [&str; 14] = [
 ];
 
 /// Fields with which a backend could act on our origin in the browser of our customer, say what only the gateway says of
-/// itself, or tell what runs behind us (design 4.7, HDR-04).
+/// itself, or tell what runs behind us (HDR-04).
 const NOT_OF_A_BACKEND: [&str; 49] = [
     "set-cookie",
     "clear-site-data",

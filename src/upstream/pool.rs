@@ -1,5 +1,5 @@
 //! Connections that stand idle until the next request: each runtime has its own, for a connection wakes the runtime on
-//! which it was opened, and nobody waits for a lock that another core holds (design 14).
+//! which it was opened, and nobody waits for a lock that another core holds.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};

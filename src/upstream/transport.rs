@@ -1,5 +1,5 @@
 //! The bytes of a connection to a backend, and proof of whether any of a request has left: "unsent" is a promise to the
-//! customer (design 6), not a guess.
+//! customer, not a guess.
 //!
 //! What was never handed to a transport cannot have left, and if its socket took no byte, nothing has; either alone proves
 //! it. The first is not touched by an alert that TLS sends when a connection ends, the second not by plain text that TLS

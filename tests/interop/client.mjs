@@ -62,7 +62,7 @@ async function postForm(path, fields) {
   }
 }
 
-// Name, password and one-time code become a token that is bound to the key (design 4.4).
+// Name, password and one-time code become a token that is bound to the key.
 async function login(scope) {
   const verifier = random(32);
   let { status, answer } = await postForm("/oauth/authorize-challenge", {

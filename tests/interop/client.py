@@ -90,7 +90,7 @@ class Client:
         return status, answer
 
     def login(self, username, password, otp, scope):
-        """Name, password and one-time code become a token that is bound to the key (design 4.4)."""
+        """Name, password and one-time code become a token that is bound to the key."""
         verifier = secrets.token_urlsafe(32)
         status, answer = self.post_form("/oauth/authorize-challenge", {
             "response_type": "code", "scope": scope, "acr_values": "urn:countersign:acr:2",

@@ -1,4 +1,4 @@
-//! What must not compile (design 2): an unpermitted request cannot be forwarded, because it cannot be written down.
+//! What must not compile: an unpermitted request cannot be forwarded, because it cannot be written down.
 //!
 //! Each program in `tests/compile_fail` says in its first line which error it ends in, or that it compiles. They are
 //! compiled against the library that this test was built with; a tool that builds it anew would take minutes.

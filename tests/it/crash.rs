@@ -1,4 +1,4 @@
-//! Gateway and bank are processes of their own, and are killed at random while apps pay (design 6 and 13, IDEM-08).
+//! Gateway and bank are processes of their own, and are killed at random while apps pay (IDEM-08).
 //!
 //! The bank appends every payment to its ledger and flushes it, without looking whether it was there before. In the end three
 //! pictures are compared, transaction by transaction: the bank's ledger, the gateway's records, and what the apps were told.

@@ -1,5 +1,5 @@
 //! `countersign demo`, the built program, from an empty folder to its end: every step does what it should, scripts find
-//! what design 4.1 promises them, nothing secret is readable or logged, and nothing is left behind.
+//! what they were promised, nothing secret is readable or logged, and nothing is left behind.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -75,7 +75,7 @@ fn every_step_does_what_it_should() {
     }
 }
 
-/// Each attack is refused by its own code (design 4.3), not by whichever came first.
+/// Each attack is refused by its own code, not by whichever came first.
 #[test]
 fn each_attack_is_refused_for_its_own_reason() {
     let steps = RUN.steps();

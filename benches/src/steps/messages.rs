@@ -45,7 +45,7 @@ impl Payment {
         }
     }
 
-    /// As the gate signs what goes to a backend (design 4.7).
+    /// As the gate signs what goes to a backend.
     fn forward(&self, headers: &HeaderMap) -> Outcome<()> {
         let key = self.bench.keys.signing(Purpose::Message).ok_or("a message key")?;
         let names = [

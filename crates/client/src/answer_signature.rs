@@ -1,4 +1,4 @@
-//! The gateway's signature under an answer (tag `fapi-2-response`; design 4.7): an answer without a good one may
+//! The gateway's signature under an answer (tag `fapi-2-response`): an answer without a good one may
 //! come from anybody.
 
 use countersign_jose::PublicKey;

@@ -1,4 +1,4 @@
-//! Login of a first-party app, without a browser (draft-ietf-oauth-first-party-apps; design 4.4).
+//! Login of a first-party app, without a browser (draft-ietf-oauth-first-party-apps).
 
 use http::StatusCode;
 use serde::Deserialize;

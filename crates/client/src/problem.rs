@@ -30,7 +30,7 @@ pub struct Problem {
     pub approval: Option<ApprovalDemand>,
 }
 
-/// What the customer has to approve, and where (design 4.5).
+/// What the customer has to approve, and where.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct ApprovalDemand {
@@ -68,7 +68,7 @@ impl Problem {
         problem.kind.starts_with(PREFIX).then_some(problem)
     }
 
-    /// The code of design 4.3, such as `policy-denied`.
+    /// The code, such as `policy-denied`.
     #[must_use]
     pub fn code(&self) -> &str {
         self.kind.strip_prefix(PREFIX).unwrap_or(&self.kind)

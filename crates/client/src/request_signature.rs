@@ -1,4 +1,4 @@
-//! Signing a request as `signed` routes want it (RFC 9421; design 4.6): the tag is that of the draft "FAPI 2.0 HTTP
+//! Signing a request as `signed` routes want it (RFC 9421): the tag is that of the draft "FAPI 2.0 HTTP
 //! Signatures".
 
 use bytes::Bytes;

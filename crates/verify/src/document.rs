@@ -1,4 +1,4 @@
-//! The two key documents of the gateway (design 4.2): `/.well-known/countersign/keys` and
+//! The two key documents of the gateway: `/.well-known/countersign/keys` and
 //! `/.well-known/countersign/txn-keys`.
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! The gateway's signature under a forwarded request (RFC 9421; design 4.7): chosen by its tag, held to what it must
+//! The gateway's signature under a forwarded request (RFC 9421): chosen by its tag, held to what it must
 //! cover.
 
 use countersign_signatures::{Component, Entry, ParameterName, Policy, PolicyError, SelectError, Signatures};

@@ -1,5 +1,5 @@
 //! What a backend links to know who stands behind a request that the gateway forwarded, what they agreed to, and which
-//! policy let it pass (design 4.7).
+//! policy let it pass.
 //!
 //! * [`Verifier`] checks in one call the gateway's signature (RFC 9421), the body's digest (RFC 9530), freshness and
 //!   replay, the Txn-Token (draft-ietf-oauth-transaction-tokens), the intent's digest, and the client's own payment

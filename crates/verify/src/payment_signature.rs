@@ -1,4 +1,4 @@
-//! The client's own signature over a payment, which the backend verifies by itself (design 4.6).
+//! The client's own signature over a payment, which the backend verifies by itself.
 
 use countersign_jose::jwk::Jwk;
 use countersign_signatures::{Algorithm, Component, Entry, ParameterName, Policy, PolicyError};

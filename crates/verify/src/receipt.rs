@@ -1,4 +1,4 @@
-//! Receipts, verified offline: from the file and public keys only (design 9).
+//! Receipts, verified offline: from the file and public keys only.
 //!
 //! A checkpoint signed by the log vouches for its tree, the inclusion proof puts the leaf under it (RFC 6962, section 2.1.1),
 //! and the leaf carries a digest of every part of the receipt. The client's own signature, where there is one, is verified

@@ -1,4 +1,4 @@
-//! The Txn-Token (draft-ietf-oauth-transaction-tokens; design 4.7): who, what and why, in the gateway's words.
+//! The Txn-Token (draft-ietf-oauth-transaction-tokens): who, what and why, in the gateway's words.
 
 use countersign_intent::{Intent, IntentDigest};
 use countersign_jose::jwk::Jwk;
@@ -129,7 +129,7 @@ impl Claims {
         }
     }
 
-    /// The intent, built anew from its members, with the digest computed here (design 5).
+    /// The intent, built anew from its members, with the digest computed here.
     pub(crate) fn intent(&self) -> Result<Option<Intent>, Refusal> {
         match (&self.tctx.intent, self.tctx.intent_digest) {
             (None, None) => Ok(None),

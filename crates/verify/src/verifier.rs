@@ -1,4 +1,4 @@
-//! The one call: everything that makes a forwarded request believable, in order (design 4.7).
+//! The one call: everything that makes a forwarded request believable, in order.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Receipts: what a customer can show to anyone, and anyone can check offline (design 9).
+//! Receipts: what a customer can show to anyone, and anyone can check offline.
 //!
 //! * [`Terms`] and [`Outcome`] are what a receipt says; the log entry of the outcome carries a digest of every part of it,
 //!   so the one leaf proves the whole (`countersign_intent::receipt`);

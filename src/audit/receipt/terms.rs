@@ -1,4 +1,4 @@
-//! What a receipt says, apart from its proof. The members and their names are those of the file (design 9).
+//! What a receipt says, apart from its proof. The members and their names are those of the file.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! `demo.json`: what a script needs to know to go on from where the demonstration stands (design 4.1).
+//! `demo.json`: what a script needs to know to go on from where the demonstration stands.
 
 use std::path::Path;
 

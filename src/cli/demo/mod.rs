@@ -1,4 +1,4 @@
-//! `countersign demo`: a whole gateway on this machine, two backends, and a story that shows what it is for (design 4.1, 12).
+//! `countersign demo`: a whole gateway on this machine, two backends, and a story that shows what it is for (12).
 //!
 //! * `layout` makes everything in a folder: `people` and their secrets, `certificates`, `configuration`, `seed` file,
 //!   `description` for scripts;

@@ -15,7 +15,7 @@ pub(super) struct Screen<'c, 'o> {
 
 /// A step of the story: what happened in it, in order.
 pub(super) struct Step {
-    /// Its number in design section 12.
+    /// Its number in the story.
     pub(super) number: u8,
     /// What it is about.
     pub(super) title: &'static str,

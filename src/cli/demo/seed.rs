@@ -1,4 +1,4 @@
-//! The demonstration's seed file: everyone the gateway knows when it starts (design 4.9).
+//! The demonstration's seed file: everyone the gateway knows when it starts.
 
 use std::path::Path;
 

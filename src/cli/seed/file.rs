@@ -1,4 +1,4 @@
-//! The seed file as it is written: TOML with the member names of design 4.9.
+//! The seed file as it is written: TOML with the member names that docs/operations.md tells.
 
 use std::ops::Range;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Which signature counts (SIG-12, FSIG-05), and what a backend can demand of the client (design 4.6).
+//! Which signature counts (SIG-12, FSIG-05), and what a backend can demand of the client.
 
 use countersign_jose::jwk::Jwk;
 use countersign_jose::{KeyKind, PrivateKey};

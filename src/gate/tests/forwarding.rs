@@ -1,4 +1,4 @@
-//! What becomes of a payment for each way in which its sending can end (design 6).
+//! What becomes of a payment for each way in which its sending can end.
 
 use http::{HeaderMap, Request, StatusCode};
 

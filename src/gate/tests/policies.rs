@@ -1,4 +1,4 @@
-//! Policies that change between the decision and the Sealed write (design 2).
+//! Policies that change between the decision and the Sealed write.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What is sent about a payment of the record (design 6).
+//! What is sent about a payment of the record.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
 //! Runs password hashes on threads of their own. What they may use together is bounded in bytes, and what waits is served
-//! known devices first and source by source, so that one flood cannot keep others waiting (PWD-07, design 7).
+//! known devices first and source by source, so that one flood cannot keep others waiting (PWD-07).
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};

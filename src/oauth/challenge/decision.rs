@@ -1,4 +1,4 @@
-//! Whether the policies let a login end with what was proven (policy action `login`, design 10).
+//! Whether the policies let a login end with what was proven (policy action `login`).
 
 use crate::answer::OauthError;
 use crate::base::{CustomerId, DeviceId, Timestamp};

@@ -1,4 +1,4 @@
-//! Login of a first-party app without a browser (draft-ietf-oauth-first-party-apps, design 4.4).
+//! Login of a first-party app without a browser (draft-ietf-oauth-first-party-apps).
 //!
 //! * [`pending`] is a login under way: what it is pinned to and what was presented so far;
 //! * [`under_way`] keeps those logins, known devices apart from strangers;

@@ -1,4 +1,4 @@
-//! The logins under way, in two spaces: whoever fills the one of strangers keeps no known device out (design, promise 6).
+//! The logins under way, in two spaces: whoever fills the one of strangers keeps no known device out.
 
 use super::pending::Pending;
 use crate::base::Timestamp;

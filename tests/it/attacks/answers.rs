@@ -126,7 +126,7 @@ async fn bytes_behind_an_answer_reach_nobody() {
     }
 }
 
-/// HDR-04, design 4.7: what only the gateway says of itself, no backend says for it, on any kind of route.
+/// HDR-04: what only the gateway says of itself, no backend says for it, on any kind of route.
 #[tokio::test]
 async fn a_backend_cannot_speak_as_the_gateway() {
     let gateway = TestGateway::start().await;

@@ -36,7 +36,7 @@ async fn a_signature_is_remembered_to_the_end_of_its_last_second() {
     ahead.send().await.assert_problem("stale");
 }
 
-/// SIG-11, design 6: what is remembered of a signature must outlive whatever can still be accepted, also where the
+/// SIG-11: what is remembered of a signature must outlive whatever can still be accepted, also where the
 /// head came in time and the body waited until it was forgotten.
 #[tokio::test]
 async fn a_signature_grows_stale_while_its_body_is_awaited() {

@@ -1,4 +1,4 @@
-//! Outside development nobody changes how strict the gate is by editing a file (design 4.8).
+//! Outside development nobody changes how strict the gate is by editing a file.
 
 use countersign::server::StartError;
 use data_encoding::HEXLOWER;

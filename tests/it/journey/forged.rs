@@ -1,4 +1,4 @@
-//! The attacker's view: what only the gate may say cannot be said from outside (design 4.7, HDR-01, HDR-02).
+//! The attacker's view: what only the gate may say cannot be said from outside (HDR-01, HDR-02).
 
 use crate::support::{Draft, PAYMENT, Protocol, TestGateway};
 

@@ -1,4 +1,4 @@
-//! What passes, and exactly what the backend gets of it (design 4.7).
+//! What passes, and exactly what the backend gets of it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -158,7 +158,7 @@ async fn what_one_backend_got_another_does_not_believe() {
     verified(&backend(&gateway, "merchant.internal"), &seen).await;
 }
 
-/// TXN-02, TXN-03, TXN-14, SCA-10: design 4.7, claim by claim.
+/// TXN-02, TXN-03, TXN-14, SCA-10, claim by claim.
 #[tokio::test]
 async fn a_payment_arrives_with_what_the_customer_agreed_to() {
     let gateway = TestGateway::start().await;

@@ -1,4 +1,4 @@
-//! Permitted → Sealed: a payment is sent at most once, and what became of it is known (design 6).
+//! Permitted → Sealed: a payment is sent at most once, and what became of it is known.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What cannot be recorded does not happen (design 6 and 9).
+//! What cannot be recorded does not happen.
 
 use std::path::Path;
 
@@ -128,7 +128,7 @@ async fn what_passes_without_a_durable_step_is_in_the_log() {
     assert_eq!(told("rates"), None, "nobody is known there");
 }
 
-/// While events cannot be written, reads go on and what may change something does not (design 9).
+/// While events cannot be written, reads go on and what may change something does not.
 #[tokio::test]
 async fn a_signed_request_waits_until_what_passed_before_could_be_written() {
     let gateway = TestGateway::start().await;

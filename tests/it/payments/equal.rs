@@ -1,4 +1,4 @@
-//! An equal payment under another key, while nobody knows what became of the first (design 6).
+//! An equal payment under another key, while nobody knows what became of the first.
 
 use super::{settled_by, until_known};
 use crate::support::{Deed, Login, PAYMENT, Setting, TestGateway, payment_of};

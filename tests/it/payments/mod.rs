@@ -1,4 +1,4 @@
-//! A payment moves at most once (design 6): repeated keys, lost answers and how they are settled, equal payments, replays.
+//! A payment moves at most once: repeated keys, lost answers and how they are settled, equal payments, replays.
 
 mod equal;
 mod hold;

@@ -1,4 +1,4 @@
-//! Captured requests, sent again: at once, and to the gateway that starts after (design 6).
+//! Captured requests, sent again: at once, and to the gateway that starts after.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Receipts: their owner reads them, anyone verifies them offline, and no change to one stays unseen (design 9).
+//! Receipts: their owner reads them, anyone verifies them offline, and no change to one stays unseen.
 
 mod command;
 mod owner;

@@ -63,7 +63,7 @@ impl<'g> Answer<'g> {
             .to_owned()
     }
 
-    /// Sees to it that it is a problem as design 4.3 wants it: code, status, members, request id, challenge, signature.
+    /// Sees to it that it is a problem as RFC 9457 and docs/journey.md want it: code, status, members, request id, challenge, signature.
     pub(crate) fn assert_problem(&self, code: &str) {
         assert_eq!(self.code(), code, "{self:?}");
         let known = Code::ALL.iter().find(|known| known.name() == code).unwrap();
@@ -100,7 +100,7 @@ impl<'g> Answer<'g> {
         routed && SIGNED.contains(&self.sent.path_and_query().0)
     }
 
-    /// Sees to it that the gateway signed it: over status, body and the request it answers (design 4.7, FSIG-04, FSIG-08).
+    /// Sees to it that the gateway signed it: over status, body and the request it answers (FSIG-04, FSIG-08).
     /// Returns the identifiers of what is covered.
     pub(crate) fn assert_signed(&self) -> Vec<String> {
         if !self.received.body.is_empty() {

@@ -157,7 +157,7 @@ impl<'g> Draft<'g> {
         self
     }
 
-    /// A request signature by the caller's key, as design 4.6 asks for on routes that move money.
+    /// A request signature by the caller's key, as is asked for on routes that move money.
     pub(crate) fn with_signature(mut self, caller: &Caller<'_>) -> Self {
         let mut components = vec!["@method", "@target-uri", "authorization"];
         let optional = ["content-digest", "content-type", "idempotency-key"];

@@ -1,4 +1,4 @@
-//! An upstream with `answer_keys`: an answer counts only under the backend's own signature (design 4.8).
+//! An upstream with `answer_keys`: an answer counts only under the backend's own signature.
 
 use std::convert::Infallible;
 use std::sync::LazyLock;

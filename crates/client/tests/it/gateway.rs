@@ -297,7 +297,7 @@ fn percent_decode(text: &str) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// Signs `answer` to the request as the gateway does (design 4.7); `bound` says whether it names the request's
+/// Signs `answer` to the request as the gateway does; `bound` says whether it names the request's
 /// signature.
 pub(crate) fn sign_answer(
     url: &str,

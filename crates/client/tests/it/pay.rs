@@ -86,7 +86,7 @@ fn problem(status: u16, code: &str) -> Answer {
     answer
 }
 
-/// SIG-07, FSIG-02, FSIG-06, DIG-02: what the gateway demands of a payment (design 4.6).
+/// SIG-07, FSIG-02, FSIG-06, DIG-02: what the gateway demands of a payment.
 #[tokio::test]
 async fn a_payment_is_signed_as_the_gateway_demands() {
     for kind in [KeyKind::Ed25519, KeyKind::P256] {

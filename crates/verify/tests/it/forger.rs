@@ -1,4 +1,4 @@
-//! Makes forwarded requests by the book (design 4.7) with keys of its own, and lets tests bend every part.
+//! Makes forwarded requests by the book with keys of its own, and lets tests bend every part.
 
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

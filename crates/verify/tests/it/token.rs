@@ -242,7 +242,7 @@ async fn a_body_without_content_digest_is_held_to_the_token() {
     assert_eq!(refusal, Refusal::TokenOtherRequest("content_digest"));
 }
 
-/// One cent more is another intent (design 1.2).
+/// One cent more is another intent.
 #[tokio::test]
 async fn the_intent_must_have_the_digest_beside_it() {
     let gateway = Gateway::new();

@@ -1,4 +1,4 @@
-//! Login of a first-party app (design 4.4).
+//! Login of a first-party app.
 
 use std::time::Duration;
 
@@ -207,7 +207,7 @@ async fn guesses_at_once_are_counted_one_by_one() {
     );
 }
 
-/// The second ledger (design 7): a device its owner has used before still gets in, and its own guesses are bounded too.
+/// The second ledger: a device its owner has used before still gets in, and its own guesses are bounded too.
 #[tokio::test]
 async fn strangers_do_not_lock_out_a_known_device() {
     let gateway = Gateway::start().await;

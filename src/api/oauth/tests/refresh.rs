@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::app::{App, Gateway, PASSWORD, START, VERIFIER, invalid_grant};
 use crate::identity::NotLive;
 
-/// A refresh token exactly when `grant_types` holds it and `offline_access` was granted (design 4.9).
+/// A refresh token exactly when `grant_types` holds it and `offline_access` was granted.
 #[tokio::test]
 async fn a_refresh_token_comes_only_when_registered_and_granted() {
     let gateway = Gateway::start().await;

@@ -187,7 +187,7 @@ async fn a_disabled_client_and_a_locked_customer_get_nothing_more() {
     );
 }
 
-/// What is known of revocations must not be older than two seconds (design 7).
+/// What is known of revocations must not be older than two seconds.
 #[tokio::test]
 async fn an_old_picture_of_revocations_lets_nobody_through() {
     let gateway = Gateway::start().await;

@@ -93,7 +93,7 @@ impl Draft {
         self.with("dpop", &proof)
     }
 
-    /// Signs the request with `key` as a client has to (design 4.6).
+    /// Signs the request with `key` as a client has to.
     ///
     /// # Errors
     /// When it cannot be signed.

@@ -1,4 +1,4 @@
-//! Step 2: first-party login (design 4.4), with one factor and with two.
+//! Step 2: first-party login, with one factor and with two.
 
 use std::time::Duration;
 

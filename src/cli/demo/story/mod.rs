@@ -1,4 +1,4 @@
-//! The story of design section 12, a file a step: what a client app, an attacker and an administrator see.
+//! The story of the demo, a file a step: what a client app, an attacker and an administrator see.
 //!
 //! Honest requests go through `countersign-client`; what no honest client sends is put together by hand (`draft`) and sent
 //! as it is (`wire`). What reached the bank is read from the bank's own log (`record`).
@@ -31,7 +31,7 @@ use crate::cli::console::CliError;
 pub(super) use stage::Stage;
 pub(super) use start::Started;
 
-/// The steps that follow the first, by their numbers in the design.
+/// The steps that follow the first, by their numbers.
 pub(super) const NUMBERS: [u8; 8] = [2, 3, 4, 5, 6, 7, 8, 9];
 
 /// The first step: everything has been started, and says where it is.

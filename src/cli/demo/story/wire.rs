@@ -25,7 +25,7 @@ use crate::pki::IssuedPaths;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Largest answer read, in bytes.
 const ANSWER_BYTES: usize = 1024 * 1024;
-/// The prefix of the gateway's problem types (design 4.3).
+/// The prefix of the gateway's problem types.
 const PROBLEM: &str = "urn:countersign:problem:";
 
 /// Sends requests as they are.

@@ -35,7 +35,7 @@ impl Reply {
         name.trim_start_matches("urn:countersign:problem:").to_owned()
     }
 
-    /// Sees to it that it is a problem as design 4.3 wants it, and the last answer of its connection.
+    /// Sees to it that it is a problem as docs/journey.md wants it, and the last answer of its connection.
     fn assert_last(&self, code: &str, what: &str) {
         assert_eq!(self.code(), code, "{what}: {self:?}");
         let known = Code::ALL.iter().find(|known| known.name() == code).unwrap();
