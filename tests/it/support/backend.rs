@@ -172,6 +172,11 @@ impl Backend {
         self.shared.next.lock().unwrap().push_back((key, deed));
     }
 
+    /// What was said and has not happened yet does not happen.
+    pub(crate) fn forget(&self) {
+        self.shared.next.lock().unwrap().clear();
+    }
+
     /// Lets one held request go.
     pub(crate) fn release(&self) {
         self.shared.release.notify_one();
