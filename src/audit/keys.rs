@@ -23,15 +23,17 @@ pub fn origin_key(origin: &str, public: &PublicKey) -> Option<VerifierKey> {
 /// Every key whose checkpoints of this log count: all there ever were but those that were compromised.
 #[must_use]
 pub fn log_keys(origin: &str, keys: &KeySet) -> Vec<VerifierKey> {
-    keys.published(Purpose::Log)
-        .filter(|key| key.state != State::Compromised)
-        .filter_map(|key| origin_key(origin, &key.jwk.key))
-        .collect()
+    verifier_keys(origin, keys, |state| state != State::Compromised)
 }
 
 /// Every key this log was ever signed with, also those that were compromised: their signatures prove nothing to anybody else.
 pub(super) fn every_log_key(origin: &str, keys: &KeySet) -> Vec<VerifierKey> {
+    verifier_keys(origin, keys, |_| true)
+}
+
+fn verifier_keys(origin: &str, keys: &KeySet, counts: impl Fn(State) -> bool) -> Vec<VerifierKey> {
     keys.published(Purpose::Log)
+        .filter(|key| counts(key.state))
         .filter_map(|key| origin_key(origin, &key.jwk.key))
         .collect()
 }

@@ -29,4 +29,4 @@ pub use guard::Defense;
 pub use lines::Lines;
 pub use record::record;
 pub use shed::{Class, INTERVAL, Queue, Shed};
-pub use source::Network;
+pub use source::{Network, Source};

@@ -45,19 +45,20 @@ impl std::fmt::Display for Network {
 
 /// The networks an address is counted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Source {
+pub struct Source {
     /// What one subscriber holds at least: an IPv4 address; an IPv6 /64, in which every host has 2^64 addresses to choose
     /// from (RFC 4291, section 2.5.1).
-    pub(super) host: Network,
+    pub host: Network,
     /// What one IPv6 site may hold: a /48 (RFC 6177), in which there are 65,536 of the former.
-    pub(super) site: Option<Network>,
+    pub site: Option<Network>,
     /// The neighbourhood: those who share a fate when there are more sources than can be remembered one by one.
-    pub(super) region: Network,
+    pub region: Network,
 }
 
 impl Source {
     /// IPv4 mapped into IPv6 is IPv4.
-    pub(super) fn of(address: IpAddr) -> Self {
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self {
                 host: Network::v4(address, 32),
@@ -72,8 +73,8 @@ impl Source {
         }
     }
 
-    /// Every network that can be banned of which the address is part.
-    pub(super) fn networks(&self) -> impl Iterator<Item = Network> + use<> {
+    /// Every network that can be banned, or counted together, of which the address is part.
+    pub fn networks(&self) -> impl Iterator<Item = Network> + use<> {
         std::iter::once(self.host).chain(self.site)
     }
 }

@@ -17,7 +17,7 @@ use super::buffered::{Budget, Reservation};
 use super::framing::{self, Finding};
 use super::head;
 use super::idle::Running;
-use super::places::Place;
+use super::places::{Place, Share};
 use super::standing::Standing;
 use super::undelivered::{TooMuch, Undelivered};
 use crate::answer::{self, Body, HangUp, NoRoom};
@@ -55,6 +55,8 @@ pub(super) struct Exchanges {
     running: Arc<Semaphore>,
     budget: Arc<Budget>,
     undelivered: Arc<Undelivered>,
+    /// What its source holds.
+    share: Arc<Share>,
     /// Held by every request as well: whoever hangs up and comes back while their requests run is still there.
     place: Arc<Place>,
 }
@@ -80,6 +82,7 @@ impl Exchanges {
             running,
             budget,
             undelivered,
+            share: place.share(),
             place: Arc::new(place),
         }
     }
@@ -119,7 +122,7 @@ impl Exchanges {
         let (longest, version) = (self.edge.limits.body, request.version());
         let is_read = request.method().is_safe();
         // Only a request with a body pays for one, and holds what it paid for until it is answered.
-        let room = (!request.body().is_end_stream()).then(|| self.budget.reserve(&self.place.share()));
+        let room = (!request.body().is_end_stream()).then(|| self.budget.reserve(&self.share));
         let paid = room.clone();
         let body = room.clone();
         let expecting = room.clone().filter(|_| request.headers().contains_key(EXPECT));
@@ -127,7 +130,7 @@ impl Exchanges {
             Some(room) => Body::new(Timed::new(body, longest).within(room)),
             None => Body::empty(),
         });
-        if self.undelivered.is_full_for(&self.place.share()) {
+        if self.undelivered.is_full_for(&self.share) {
             // The gate refuses it, in the order of faults, and signs that where answers are signed.
             request.extensions_mut().insert(NoRoom);
         }
@@ -171,8 +174,7 @@ impl Exchanges {
 
     /// The answer, counted until it is taken, or what is told in its place.
     fn deliver(&self, response: Response<Body>, is_read: bool, version: Version) -> Response<Body> {
-        let share = self.place.share();
-        match self.undelivered.deliver(&share, is_read, response) {
+        match self.undelivered.deliver(&self.share, is_read, response) {
             Ok(response) => response,
             Err(TooMuch::Read) => {
                 self.tell_undelivered("replaced");

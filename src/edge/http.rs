@@ -174,7 +174,8 @@ pub(super) fn http1_builder() -> http1::Builder {
 /// What a connection can hold at once: bodies within its window, 1 MiB; header lists of the streams that are open, 48 KiB
 /// each and 100 of them at most until their heads are checked, a moment later; answers that are not taken, for the time of
 /// [`Limits::answer`]: one a stream, at most the route's `answer_limit` where answers are buffered (1 MiB by default),
-/// [`SEND_BUFFER_BYTES`] where they are not, and all together a source's part ([`super::undelivered`]). No CONNECT protocol (RFC 8441) and no push: neither is switched on.
+/// [`SEND_BUFFER_BYTES`] where they are not, and all together a source's part ([`super::undelivered`]). No CONNECT protocol
+/// (RFC 8441) and no push: neither is switched on.
 fn http2_builder(limits: &Limits) -> http2::Builder<TokioExecutor> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder

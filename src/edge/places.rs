@@ -3,65 +3,15 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::Code;
+use crate::defense::{Network, Source};
 
-/// Bits of an IPv6 address that name a network: whoever has one address of a /64 has them all (RFC 6177, RFC 4291
-/// section 2.5.4).
-const IPV6_HOST_BITS: u32 = 64;
-/// Bits that name a site: a line is given up to a /48 (RFC 6177), in which there are 65,536 of the former.
-const IPV6_SITE_BITS: u32 = 48;
-/// How many times the places of a /64 its /48 has, as it has that many times its rate ([`crate::defense`]).
+/// How many times the places of a /64 its /48 has, as it has that many times its rate (`defense`).
 const SITE_SHARE: usize = 16;
-
-/// Addresses that are counted together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Network {
-    address: IpAddr,
-    bits: u32,
-}
-
-/// Who is counted together: an IPv4 address; an IPv6 network of 64 bits, and the one of 48 bits around it.
-#[derive(Clone, Copy, Debug)]
-struct Source {
-    host: Network,
-    site: Option<Network>,
-}
-
-impl Source {
-    fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self {
-                host: Network {
-                    address: address.into(),
-                    bits: u32::BITS,
-                },
-                site: None,
-            },
-            IpAddr::V6(address) => Self {
-                host: Network::v6(address, IPV6_HOST_BITS),
-                site: Some(Network::v6(address, IPV6_SITE_BITS)),
-            },
-        }
-    }
-
-    fn networks(self) -> impl Iterator<Item = Network> {
-        std::iter::once(self.host).chain(self.site)
-    }
-}
-
-impl Network {
-    fn v6(address: Ipv6Addr, bits: u32) -> Self {
-        let mask = u128::MAX << (u128::BITS - bits);
-        Self {
-            address: Ipv6Addr::from_bits(address.to_bits() & mask).into(),
-            bits,
-        }
-    }
-}
 
 /// The places at one door. There are as many hosts in memory as connections open, at most, and as many sites.
 #[derive(Debug)]

@@ -83,7 +83,7 @@ pub struct Proven {
     /// The factors.
     pub factors: Vec<Factor>,
     /// What must happen with whatever is granted for them: the code is used up, the throttle forgets. When the commit
-    /// fails with [`totp::STEP_IS_UNUSED`], they were not right after all: [`Logins::was_overtaken`].
+    /// fails with [`totp::STEP_IS_UNUSED`], they were not right after all: [`Logins::record_failure`].
     pub effects: Batch,
     /// What the throttle counted for them.
     pub attempt: Attempt,
@@ -270,25 +270,12 @@ impl Logins {
         }
     }
 
-    /// Records that another login used up what this one had proven before it could: the attempt counts as failed.
+    /// Records a refused login, for names that exist and names that do not alike. Whoever grants something for what is
+    /// [`Proven`] does it where that was used up meanwhile.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn was_overtaken(
-        &self,
-        client: &ClientId,
-        customer: CustomerId,
-        attempt: &Attempt,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.record_failure(client, Some(customer), attempt, now).await
-    }
-
-    /// Records a refused login, for names that exist and names that do not alike.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn record_failure(
+    pub async fn record_failure(
         &self,
         client: &ClientId,
         customer: Option<CustomerId>,

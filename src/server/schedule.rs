@@ -21,7 +21,8 @@ use crate::store::StoreError;
 
 /// Keys, revocations and clients are followed this closely (within one second everywhere).
 const EVERY_SECOND: Duration = Duration::from_secs(1);
-/// A checkpoint stands at most 200 ms after what it covers. A turn without news compares two numbers in memory.
+/// A checkpoint stands at most 200 ms after what it covers. A turn without news looks at what is in
+/// memory.
 const SEQUENCING: Duration = Duration::from_millis(100);
 /// Permitted reads are durable within 200 ms.
 const RECORDING: Duration = Duration::from_millis(100);

@@ -4,23 +4,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{MIX, ended, mix};
+use super::{busy, ended, latencies, mix};
 use crate::Outcome;
 use crate::document::{progress, table, thousands};
 use crate::gateway::store_bytes;
 use crate::request::Kind;
 use crate::stage::Stage;
-use crate::statistics::{Ratio, median};
+use crate::statistics::Ratio;
 
 /// Rounds; enough that two on either side may be disturbed.
 const ROUNDS: usize = 12;
-
-/// One gateway in one round.
-struct Turn {
-    signed: [f64; 2],
-    payments: [f64; 2],
-    busy: f64,
-}
 
 /// The same load on `aged` and on a gateway with a new store below `within`, in turns of `span`; a table.
 ///
@@ -36,15 +29,13 @@ pub(super) async fn beside_a_fresh_one(
     for round in 1..=ROUNDS {
         let old = turn(aged, rate, span).await?;
         let new = turn(&mut fresh, rate, span).await?;
-        for (ratio, (old, new)) in ratios
-            .iter_mut()
-            .zip(old.figures().into_iter().zip(new.figures()))
-        {
+        for (ratio, (old, new)) in ratios.iter_mut().zip(old.into_iter().zip(new)) {
             ratio.add(old, new);
         }
         progress(&format!(
             "soak: round {round} of {ROUNDS} beside a fresh store; p99 {:.1} ms, {:.1} there",
-            old.signed[1], new.signed[1]
+            old[1] / 1e3,
+            new[1] / 1e3
         ));
     }
     let stores = [&*aged, &fresh].map(|stage| {
@@ -71,31 +62,21 @@ pub(super) async fn beside_a_fresh_one(
     ))
 }
 
-impl Turn {
-    const fn figures(&self) -> [f64; 5] {
-        let ([signed_p50, signed_p99], [payment_p50, payment_p99]) = (self.signed, self.payments);
-        [signed_p50, signed_p99, payment_p50, payment_p99, self.busy]
-    }
-}
-
-async fn turn(stage: &mut Stage, rate: f64, span: Duration) -> Outcome<Turn> {
+/// p50 and p99 of signed requests and of payments, and the share of its core.
+async fn turn(stage: &mut Stage, rate: f64, span: Duration) -> Outcome<[f64; 5]> {
     let reports = ended(mix(stage, rate, span).await?).await?;
-    let mut turn = Turn {
-        signed: [0.0; 2],
-        payments: [0.0; 2],
-        busy: 0.0,
-    };
-    let mut busy = Vec::with_capacity(MIX.len());
-    for (kind, report) in reports {
-        let report = report.without_failures()?;
-        let found = [0.5, 0.99].map(|share| report.latencies.micros(share) / 1e3);
-        match kind {
-            Kind::Signed => turn.signed = found,
-            Kind::Payment => turn.payments = found,
-            _ => {}
-        }
-        busy.push(report.busy);
+    for (_, report) in &reports {
+        report.clone().without_failures()?;
     }
-    turn.busy = median(&busy);
-    Ok(turn)
+    let (signed, payments) = (
+        latencies(&reports, Kind::Signed),
+        latencies(&reports, Kind::Payment),
+    );
+    Ok([
+        signed.micros(0.5),
+        signed.micros(0.99),
+        payments.micros(0.5),
+        payments.micros(0.99),
+        busy(&reports),
+    ])
 }

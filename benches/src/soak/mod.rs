@@ -143,12 +143,7 @@ async fn half_load(stage: &mut Stage, saturation: f64) -> Outcome<f64> {
     let mut rate = saturation / 2.0;
     for _ in 0..TRIALS {
         let loads = mix(stage, rate, TRIAL).await?;
-        let busy: Vec<_> = ended(loads)
-            .await?
-            .iter()
-            .map(|(_, report)| report.busy)
-            .collect();
-        rate *= 0.5 / median(&busy).max(f64::MIN_POSITIVE);
+        rate *= 0.5 / busy(&ended(loads).await?).max(f64::MIN_POSITIVE);
     }
     Ok(rate)
 }
@@ -171,6 +166,16 @@ async fn ended(loads: Loads) -> Outcome<Vec<(Kind, Report)>> {
         reports.push((kind, load.await??));
     }
     Ok(reports)
+}
+
+/// The share of its core that the gateway had: each report of a mix has seen the same.
+fn busy(reports: &[(Kind, Report)]) -> f64 {
+    median(&reports.iter().map(|(_, report)| report.busy).collect::<Vec<_>>())
+}
+
+fn latencies(reports: &[(Kind, Report)], wanted: Kind) -> Histogram {
+    let found = reports.iter().find(|(kind, _)| *kind == wanted);
+    found.map_or_else(Histogram::default, |(_, report)| report.latencies.clone())
 }
 
 async fn minute(
@@ -200,20 +205,15 @@ async fn minute(
     );
     samples.extend(seen);
     let (reports, (logins, failed_logins), longest_flush) = (reports?, logins?, flushes?);
-    let busy: Vec<_> = reports.iter().map(|(_, report)| report.busy).collect();
-    let of = |wanted| {
-        let found = reports.iter().find(|(kind, _)| *kind == wanted);
-        found.map_or_else(Histogram::default, |(_, report)| report.latencies.clone())
-    };
     Ok(Minute {
         ends: minutes(began),
         rate: reports.iter().map(|(_, report)| report.rate).sum(),
         failures: reports.iter().map(|(_, report)| report.failures()).sum::<u64>() + failed_logins,
         logins,
         stalls: None,
-        signed: of(Kind::Signed),
-        payments: of(Kind::Payment),
-        busy: median(&busy),
+        signed: latencies(&reports, Kind::Signed),
+        payments: latencies(&reports, Kind::Payment),
+        busy: busy(&reports),
         longest_flush,
     })
 }

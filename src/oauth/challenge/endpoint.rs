@@ -156,7 +156,7 @@ impl AuthorizationServer {
             (Some(Step::GoesOn), Err(denied)) => Err(denied),
             (None, _) => {
                 let logins = &self.services.logins;
-                let failed = logins.was_overtaken(&client.id, customer, &proven.attempt, now);
+                let failed = logins.record_failure(&client.id, Some(customer), &proven.attempt, now);
                 failed.await.map_err(error::store)?;
                 Err(self.refuse(pending, now).await?)
             }
